@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+# tests/local.mk — the layers of tests; each has its own fragment.
+UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)
+include tests/unit/base.mk
+include tests/unit/data.mk
+include tests/unit/node.mk
+include tests/conformance/local.mk
+include tests/sim/local.mk
+include tests/scenario/local.mk

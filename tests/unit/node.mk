@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+# tests/unit/node.mk — which tests this folder adds.
