@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * node.h — a whole node, as the daemon and the simulator see it.
+ * May touch: what it is handed: an env, a checked conf. Any number of nodes live in one process.
+ */
+#ifndef RN_NODE_NODE_H
+#define RN_NODE_NODE_H
+
+#include "node/conf.h"
+#include "node/env.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rn_node; /* opaque */
+
+/* Makes a node with all its instances, without any I/O. `env` and `conf` (checked, no errors) outlive
+ * it; `id` is the public half of the key with which env->sign signs. 0 and *out, or a negative code. */
+int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const struct rn_registry *registry,
+                const struct rn_key *id, struct rn_node **out, struct runnel_err *err);
+/* Starts: storage, then what it remembers, then discovery and transports. `ready` fires once with
+ * NULL when the node serves, or with why it cannot (then stop and free it). 0, or a negative code at
+ * once, after which only rn_node_free may follow. */
+int rn_node_start(struct rn_node *n, runnel_done *ready, void *arg, struct runnel_err *err);
+/* Ends orderly: no new sessions, commits under way finish, sessions close, instances stop. `done`
+ * fires once. */
+void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg);
+/* Frees a node that was stopped or never started; the simulator also frees running ones (a crash):
+ * nothing more is called, connections are closed, instances destroyed without stop. */
+void rn_node_free(struct rn_node *n);
+/* Runs what is due: the env calls it when the alarm rings or after a wake. */
+void rn_node_turn(struct rn_node *n);
+
+/* ---- for tests and the simulator: looking inside ---- */
+
+/* What a node holds of a stream. -RUNNEL_ENOTFOUND when it knows none such. */
+struct rn_holding {
+    uint64_t count;      /* observations held, verified and durable */
+    uint64_t head_count; /* of the newest head held whole */
+    struct rn_hash root; /* of that head */
+    int own;
+    int live; /* following a provider's live tail, or own */
+};
+int rn_node_holding(const struct rn_node *n, const struct runnel_id *id, struct rn_holding *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
