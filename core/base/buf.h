@@ -50,7 +50,8 @@ int rn_buf_hex(struct rn_buf *b, const void *p, size_t n);
 void rn_buf_drop(struct rn_buf *b, size_t n);
 /* Cuts the buffer to its first `n` bytes (n <= b->n). */
 void rn_buf_cut(struct rn_buf *b, size_t n);
-/* Makes the content a C string in place (the terminator is not counted); NULL when that fails. */
+/* Makes the content a C string in place (the terminator is not counted); NULL when that fails
+ * or an append has failed before. */
 const char *rn_buf_cstr(struct rn_buf *b);
 /* The content as borrowed bytes, valid until the next change. */
 struct runnel_bytes rn_buf_bytes(const struct rn_buf *b);

@@ -18,7 +18,8 @@ extern "C" {
 int rn_fail(struct runnel_err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int rn_vfail(struct runnel_err *err, int code, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
 
-/* Puts "outer: " before the message that stands, keeping its code; returns -code. */
+/* Puts "outer: " before the message that stands, keeping its code; returns -code. Without `err` the
+ * code is not known and -RUNNEL_EINTERNAL is returned. */
 int rn_wrap(struct runnel_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Copies `from` (NULL: nothing known, RUNNEL_EINTERNAL) into `to`; returns -code. */

@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: MIT
 # core/base/local.mk — the pure tools; also an installed static library for plugin authors.
+# May touch: the build folder; on install the prefix.
+lib_LTLIBRARIES += librunnel-base.la
 basehdrdir = $(includedir)/runnel/base
 basehdr_HEADERS = \
   core/base/err.h core/base/buf.h core/base/leb128.h core/base/list.h core/base/map.h core/base/heap.h \
   core/base/utf8.h core/base/json.h core/base/log.h core/base/time.h
+librunnel_base_la_SOURCES = \
+  core/base/err.c core/base/buf.c core/base/leb128.c core/base/map.c core/base/heap.c core/base/utf8.c \
+  core/base/log.c
+librunnel_base_la_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(SODIUM_CFLAGS)
+librunnel_base_la_LDFLAGS = $(AM_LDFLAGS) -static
+librunnel_base_la_LIBADD = $(YAJL_LIBS) $(SODIUM_LIBS)
+pkgconfig_DATA += core/base/runnel-base.pc

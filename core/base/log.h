@@ -34,7 +34,8 @@ struct rn_log {
 
 void rn_log_init(struct rn_log *log, int level, rn_log_sink *sink, void *arg);
 /* Sets levels from a spec like "info,session=debug,bdb=warn": a bare level is for all the areas that
- * have no rule. 0, or -RUNNEL_EINVALID with what was found and the words that are allowed. */
+ * have no rule (without one it stays as it is); the rules of an earlier spec are forgotten. 0, or -RUNNEL_EINVALID with
+ * what was found and the words that are allowed. */
 int rn_log_spec(struct rn_log *log, const char *spec, struct runnel_err *err);
 /* Whether a line of this area ("session", "bdb.main": a rule for "bdb" holds for it too) and level is wanted. */
 int rn_log_on(const struct rn_log *log, const char *area, int level);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * utf8.h — is it valid UTF-8?
+ * utf8.h — is it valid UTF-8, and how is what is not made fit to be shown?
  * May touch: nothing but its arguments. Standard: RFC 3629 (no surrogates, no overlong forms).
  */
 #ifndef RN_BASE_UTF8_H
@@ -17,6 +17,9 @@ extern "C" {
 int rn_utf8_get(const uint8_t *p, size_t n, uint32_t *c);
 /* 1 when all `n` bytes are valid UTF-8, else 0. */
 int rn_utf8_valid(const void *p, size_t n);
+/* Makes the `n` bytes at `s` fit to be shown, in place: cut to `max` bytes at the end of a character,
+ * each byte that is not UTF-8 or belongs to a control character replaced by '?'. Returns the length. */
+size_t rn_utf8_clean(char *s, size_t n, size_t max);
 
 #ifdef __cplusplus
 }
