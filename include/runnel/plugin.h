@@ -153,6 +153,14 @@ struct runnel_plugin {
 /* The name of the exported symbol, for dlsym. */
 #define RUNNEL_PLUGIN_SYMBOL "runnel_plugin"
 
+/* Declared here so that it is exported also from a plugin built with -fvisibility=hidden, and has
+ * external linkage in C++. */
+extern
+#if defined(__GNUC__)
+    __attribute__((visibility("default")))
+#endif
+    const struct runnel_plugin runnel_plugin;
+
 #ifdef __cplusplus
 }
 #endif

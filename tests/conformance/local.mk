@@ -1,2 +1,22 @@
 # SPDX-License-Identifier: MIT
-# tests/conformance/local.mk — which tests this folder adds.
+# tests/conformance/local.mk — the plugin test host and the suites that every plugin of a kind must pass.
+CONFORMANCE_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir) -I$(top_builddir) -D_GNU_SOURCE $(LIBEVENT_CFLAGS) $(CMOCKA_CFLAGS)
+CONFORMANCE_LIBS = tests/conformance/libtesthost.la $(CMOCKA_LIBS)
+
+# The host knows the public headers only, so that an outside plugin is tested as ours are.
+check_LTLIBRARIES += tests/conformance/libtesthost.la
+tests_conformance_libtesthost_la_SOURCES = \
+  tests/conformance/host.h tests/conformance/host.c tests/conformance/host_conf.h tests/conformance/host_conf.c
+tests_conformance_libtesthost_la_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+tests_conformance_libtesthost_la_LIBADD = $(LIBEVENT_LIBS) $(LIBS)
+
+check_LTLIBRARIES += tests/conformance/probe.la
+tests_conformance_probe_la_SOURCES = tests/conformance/probe.h tests/conformance/probe.c
+tests_conformance_probe_la_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)
+tests_conformance_probe_la_LDFLAGS = $(PLUGIN_LINK) -rpath $(abs_builddir)
+
+check_PROGRAMS += tests/conformance/host-test
+tests_conformance_host_test_SOURCES = tests/conformance/host_test.c
+tests_conformance_host_test_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+tests_conformance_host_test_LDADD = $(CONFORMANCE_LIBS)
+TESTS += tests/conformance/host-test
