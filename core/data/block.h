@@ -50,9 +50,10 @@ int rn_cursor_next(struct rn_cursor *c, struct rn_obs *o, struct runnel_err *err
 
 /* Appends an entry to a block under construction; the first one (b->n is 0) brings the 8 bytes with
  * it. `last` is the time of the observation before, ignored for the first. -RUNNEL_EINVALID when
- * time < last. The value is taken as it is. */
+ * time < last or the value's length is not 1 to RN_MAX_VALUE. What is in the value is not looked at. */
 int rn_block_add(struct rn_buf *b, int64_t last, int64_t time, struct runnel_bytes value);
-/* Appends a bare entry: LEB128 of the delta (time - base, which must not be negative), length, value. */
+/* Appends a bare entry: LEB128 of the delta (time - base, which must not be negative), length, value.
+ * Errors as rn_block_add. */
 int rn_entry_add(struct rn_buf *b, int64_t base, int64_t time, struct runnel_bytes value);
 
 /* Checks entries to the letter: encoding as rn_cursor_next, first delta 0 when `first` (they start a
@@ -73,7 +74,8 @@ struct rn_run {
 };
 int rn_block_run(const void *block, size_t n, uint64_t from, uint64_t to, size_t max, struct rn_run *out,
                  struct runnel_err *err);
-/* The offset in a block at which its first `count` observations end. */
+/* The offset in a block at which its first `count` observations end; 0 for none of them, as an open
+ * block without observations has no bytes. */
 int rn_block_cut(const void *block, size_t n, uint64_t count, size_t *off, struct runnel_err *err);
 
 #ifdef __cplusplus

@@ -28,7 +28,8 @@ typedef int rn_node_fn(void *arg, uint32_t level, uint64_t index, const struct r
 
 /* Adds one leaf hash; `fn` may be NULL. 0, or what `fn` returned (the peaks are then spoiled). */
 int rn_peaks_add(struct rn_hasher *h, struct rn_peaks *k, const struct rn_hash *leaf, rn_node_fn *fn, void *arg);
-/* Adds a perfect node of `level` where the peaks end (n must be a multiple of 2^level). */
+/* Adds a perfect node of `level` where the peaks end (n must be a multiple of 2^level, else
+ * -RUNNEL_EINVALID). Both: -RUNNEL_ETOOBIG when there would be 2^48 leaves. */
 int rn_peaks_add_node(struct rn_hasher *h, struct rn_peaks *k, uint32_t level, const struct rn_hash *node,
                       rn_node_fn *fn, void *arg);
 /* The root over the peaks, and one more leaf at their right when `open` is not NULL. The empty tree's
@@ -48,6 +49,10 @@ int rn_path_fold(struct rn_hasher *h, uint64_t index, uint64_t n, const struct r
 /* Folds with the left siblings only: the root of the tree of index + 1 leaves whose last is this. */
 int rn_path_fold_left(struct rn_hasher *h, uint64_t index, uint64_t n, const struct rn_hash *leaf,
                       const struct rn_hash *path, uint32_t n_path, struct rn_hash *root);
+
+/* The most observations of a stream: its tree then has 2^48 - 1 leaves. A greater count is refused
+ * wherever it is read. */
+#define RN_COUNT_MAX ((UINT64_C(1) << 56) - 512u)
 
 /* Leaves of the tree of a stream with `count` observations: 1 + ceil(count / 256). */
 uint64_t rn_tree_leaves(uint64_t count);
