@@ -5,6 +5,7 @@
 #ifndef RN_NODE_INST_H
 #define RN_NODE_INST_H
 
+#include "base/time.h"
 #include "node/loop.h"
 #include "node/registry.h"
 
@@ -15,10 +16,12 @@ extern "C" {
 #define RN_NOTE_KEY 24u /* bytes of a note's key */
 #define RN_NOTE_VALUE 65536u
 
+#define RN_STOP_NS (10 * RN_NS_S) /* after which a stopping instance is abandoned */
+
 /* What the node lends to its instances; outlives them. */
 struct rn_inst_services {
-    struct rn_loop *loop;
-    void *node; /* handed back by rn_inst_node */
+    struct rn_loop *loop; /* freed after the instances */
+    void *node;           /* handed back by rn_inst_node */
     /* The upcalls of each kind, by enum runnel_kind; NULL where there are none. */
     const void *up[8];
     /* As in runnel_host; the arguments have been checked. `kind` and `name` keep instances apart. */
@@ -37,15 +40,16 @@ int rn_inst_start(struct runnel_inst *i, struct runnel_err *err);
 /* plugin->stop with its 10 s; `done` fires on the loop in any case. An instance that was abandoned
  * is never freed: its memory is left to it. */
 void rn_inst_stop(struct runnel_inst *i, runnel_done *done, void *arg);
-/* plugin->destroy and all that is left: timers cancelled, deferred calls dropped. Only when stopped
- * or never started. */
+/* plugin->destroy and all that is left: timers cancelled, deferred and posted calls and notes' answers
+ * dropped (the node may still answer them, harmlessly). Only when stopped or never started; the
+ * simulator also frees running ones. NULL is allowed. */
 void rn_inst_free(struct runnel_inst *i);
 
 const void *rn_inst_ops(const struct runnel_inst *i);
 void *rn_inst_self(const struct runnel_inst *i);
 const char *rn_inst_name(const struct runnel_inst *i); /* "wan" */
 const char *rn_inst_path(const struct runnel_inst *i); /* "transport.wan" */
-void *rn_inst_node(const struct runnel_inst *i);
+void *rn_inst_node(const struct runnel_inst *i); /* NULL once an abandoned instance has been freed: then do nothing */
 const struct runnel_plugin *rn_inst_plugin(const struct runnel_inst *i);
 const void *rn_inst_conf(const struct runnel_inst *i);
 

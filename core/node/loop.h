@@ -17,6 +17,7 @@ struct rn_loop {
     const struct rn_env *env;
     struct rn_heap timers;
     struct rn_list deferred; /* of struct rn_task */
+    struct rn_list owed;     /* memory, by a struct rn_list at its start, that is freed with the loop at the latest */
     int turning;
 };
 
