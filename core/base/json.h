@@ -35,12 +35,13 @@ struct rn_json {
 /* Bounds for one parse; zero takes the default in brackets. */
 struct rn_json_limits {
     size_t size;    /* bytes of text [65536] */
-    uint32_t depth; /* nesting [32] */
+    uint32_t depth; /* nesting [32]; 128 at most */
     size_t values;  /* values in all [16384] */
     uint32_t flags;
 };
 
-/* Parses one value and nothing behind it but white space. INT is a number without fraction or
+/* Parses one value and nothing behind it but white space; the text is UTF-8, and an escape that spells
+ * half a surrogate pair is an error. INT is a number without fraction or
  * exponent that fits int64_t; every other number is NUMBER. Returns 0 and the tree in *out (free it
  * with rn_json_free), or a negative code: RUNNEL_EINVALID with what and the line, RUNNEL_ETOOBIG
  * with the limit's name, RUNNEL_ENOMEM. *at_off (may be NULL) is the byte offset of the error. */
@@ -78,7 +79,8 @@ void rn_jw_array(struct rn_jw *w);
 void rn_jw_end_object(struct rn_jw *w);
 void rn_jw_end_array(struct rn_jw *w);
 void rn_jw_key(struct rn_jw *w, const char *key);
-/* Bytes that are not UTF-8 are written as U+FFFD: a writer's output is always valid. */
+/* Bytes that are not UTF-8 are written as U+FFFD: a writer's output is always valid. More than
+ * RN_JSON_DEPTH levels make the buffer fail with -RUNNEL_ETOOBIG. */
 void rn_jw_str(struct rn_jw *w, const char *s);
 void rn_jw_strn(struct rn_jw *w, const char *s, size_t n);
 void rn_jw_hex(struct rn_jw *w, const void *p, size_t n); /* a string of hexadecimal */
@@ -88,7 +90,7 @@ void rn_jw_ns(struct rn_jw *w, int64_t ns); /* a decimal string: exact in every 
 void rn_jw_bool(struct rn_jw *w, int v);
 void rn_jw_null(struct rn_jw *w);
 void rn_jw_raw(struct rn_jw *w, const void *p, size_t n); /* a JSON value that is known to be valid */
-/* Writes a parsed tree again, compact; numbers as they were written. */
+/* Writes a parsed tree again, compact; numbers as they were written. Of a member only the value. */
 void rn_jw_tree(struct rn_jw *w, const struct rn_json *v);
 /* "key": value in one go. */
 void rn_jw_kstr(struct rn_jw *w, const char *key, const char *s);

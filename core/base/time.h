@@ -24,11 +24,12 @@ char *rn_time_format(int64_t ns, char out[RN_TIME_TEXT]);
 /* Reads an instant as people write it: RFC 3339 ("2012-01-01T00:00:00.5+01:00"; a blank may stand for
  * the T), a bare date (midnight UTC), a date and time without zone (UTC), "now", "now-1h", "now+90s",
  * or a count of ns ("-1234"). `now` is the wall clock. 0, or -RUNNEL_EINVALID with what was found
- * and what is wanted. Leap second 60 counts as 59.999999999. */
+ * and what is wanted. Leap second 60 (the last of a day in UTC) counts as 59.999999999. */
 int rn_time_parse(const char *s, size_t n, int64_t now, int64_t *out, struct runnel_err *err);
 
-/* Reads a duration: an integer or decimal and a unit (ns us ms s m h d w), no unit refused.
- * rn_duration_format writes the shortest exact form ("90s", "250ms"). */
+/* Reads a duration: an integer or decimal, perhaps negative, and a unit (ns us ms s m h d w); no unit
+ * and what is no whole number of ns are refused. rn_duration_format writes an integer and the largest
+ * unit that is exact ("90s", "250ms"). */
 int rn_duration_parse(const char *s, size_t n, int64_t *out, struct runnel_err *err);
 char *rn_duration_format(int64_t ns, char out[RN_TIME_TEXT]);
 

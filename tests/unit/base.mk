@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # tests/unit/base.mk — the unit tests of core/base.
 # May touch: the build folder.
-BASE_TESTS = tests/unit/base-bytes tests/unit/base-order tests/unit/base-words
+BASE_TESTS = tests/unit/base-bytes tests/unit/base-order tests/unit/base-words tests/unit/base-value \
+  tests/unit/base-json tests/unit/base-time tests/unit/base-memory
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 BASE_TEST_LIBS = librunnel-base.la $(CMOCKA_LIBS)
@@ -14,3 +15,17 @@ tests_unit_base_order_LDADD = $(BASE_TEST_LIBS)
 tests_unit_base_words_SOURCES = tests/unit/base-words.c tests/unit/check.h
 tests_unit_base_words_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_base_words_LDADD = $(BASE_TEST_LIBS)
+tests_unit_base_value_SOURCES = tests/unit/base-value.c tests/unit/check.h
+tests_unit_base_value_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_base_value_LDADD = $(BASE_TEST_LIBS)
+tests_unit_base_json_SOURCES = tests/unit/base-json.c tests/unit/check.h
+tests_unit_base_json_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_base_json_LDADD = $(BASE_TEST_LIBS)
+tests_unit_base_time_SOURCES = tests/unit/base-time.c tests/unit/check.h
+tests_unit_base_time_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_base_time_LDADD = $(BASE_TEST_LIBS)
+tests_unit_base_memory_SOURCES = tests/unit/base-memory.c tests/unit/check.h
+tests_unit_base_memory_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_base_memory_LDADD = $(BASE_TEST_LIBS)
+# Its own malloc, which fails when told to.
+tests_unit_base_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ * base-memory.c — tests that each allocation may fail: a clear code, nothing changed, nothing leaked.
+ * May touch: the heap, through malloc, calloc and realloc of its own (see base.mk), which fail when told to.
+ */
+#include "base/buf.h"
+#include "base/heap.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "check.h"
+#include <stdlib.h>
+#include <string.h>
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+/* The linker puts these functions in the place of malloc's family, so there is no argument that could
+ * carry the countdown: the only such variable, and only in this test. */
+static long until_failure = -1;
+
+static int fails(void) {
+    if (until_failure > 0)
+        until_failure--;
+    return until_failure == 0;
+}
+
+void *__wrap_malloc(size_t n) {
+    return fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n) {
+    return fails() ? NULL : __real_realloc(p, n);
+}
+
+/* From the k-th allocation on all fail; -1: none. */
+static void fail_from(long k) {
+    until_failure = k;
+}
+
+static void buf(void **state) {
+    struct rn_buf b = {0};
+    (void)state;
+    rn_buf_str(&b, "kept");
+    fail_from(1);
+    uint8_t *room = rn_buf_room(&b, 1000);
+    int added = rn_buf_str(&b, "x"), printed = rn_buf_fmt(&b, "%d", 1);
+    fail_from(-1);
+    assert_null(room);
+    assert_int_equal(added, -RUNNEL_ENOMEM);
+    assert_int_equal(printed, -RUNNEL_ENOMEM);
+    assert_int_equal(b.failed, -RUNNEL_ENOMEM);
+    assert_int_equal(b.n, 4);
+    assert_memory_equal(b.p, "kept", 4);
+    rn_buf_clear(&b);
+    assert_int_equal(rn_buf_str(&b, "x"), 0);
+    rn_buf_free(&b);
+}
+
+static void map(void **state) {
+    static const uint8_t seed[16] = {1};
+    (void)state;
+    for (long k = 1; k <= 2; k++) {
+        fail_from(k);
+        struct rn_map *none = rn_map_new(seed);
+        fail_from(-1);
+        assert_null(none);
+    }
+    struct rn_map *m = rn_map_new(seed);
+    for (uint32_t i = 0; i < 1000; i++) {
+        fail_from(1);
+        int rc = rn_map_put(m, &i, sizeof i, &i);
+        fail_from(-1);
+        assert_int_equal(rc, -RUNNEL_ENOMEM);
+        assert_int_equal(rn_map_count(m), i);
+        assert_null(rn_map_get(m, &i, sizeof i));
+        assert_int_equal(rn_map_put(m, &i, sizeof i, NULL), 0);
+        fail_from(1); /* a key that is there needs no memory */
+        rc = rn_map_put(m, &i, sizeof i, m);
+        fail_from(-1);
+        assert_int_equal(rc, 0);
+    }
+    rn_map_free(m);
+}
+
+static void heap(void **state) {
+    struct rn_heap h = {0};
+    struct rn_timer t[64] = {{0}}, extra = {0};
+    (void)state;
+    size_t failed = 0;
+    for (size_t i = 0; i < 64; i++) {
+        fail_from(1);
+        int rc = rn_heap_set(&h, &t[i], (int64_t)i);
+        fail_from(-1);
+        if (rc < 0) {
+            assert_int_equal(rc, -RUNNEL_ENOMEM);
+            assert_false(rn_timer_set(&t[i]));
+            assert_int_equal(rn_heap_set(&h, &t[i], (int64_t)i), 0);
+            failed++;
+        }
+    }
+    assert_in_range(failed, 1, 10);
+    fail_from(1); /* moving cannot fail, even when the array is full */
+    int rc = rn_heap_set(&h, &t[63], -1);
+    int full = rn_heap_set(&h, &extra, 0);
+    fail_from(-1);
+    assert_int_equal(rc, 0);
+    assert_int_equal(full, -RUNNEL_ENOMEM);
+    assert_ptr_equal(rn_heap_first(&h), &t[63]);
+    rn_heap_free(&h);
+}
+
+static void json(void **state) {
+    static const char part[] = "{\"name\":[1,2.5,\"x\\ny\",null,true,{\"a\":\"b\",\"c\":{}}]}";
+    struct rn_buf text = {0};
+    (void)state;
+    rn_buf_byte(&text, '[');
+    for (int i = 0; i < 100; i++) {
+        rn_buf_str(&text, i ? "," : "");
+        rn_buf_str(&text, part);
+    }
+    rn_buf_byte(&text, ']');
+    long k = 1;
+    int rc;
+    do {
+        struct rn_json *t;
+        struct runnel_err e = {0};
+        fail_from(k++);
+        rc = rn_json_parse(text.p, text.n, NULL, &t, NULL, &e);
+        fail_from(-1);
+        assert_int_equal(rc, rc == 0 ? 0 : -RUNNEL_ENOMEM);
+        assert_int_equal(e.code, -rc);
+        assert_true((t != NULL) == (rc == 0));
+        rn_json_free(t);
+    } while (rc < 0);
+    assert_true(k > 100); /* each doubled name check, each chunk of the tree has failed once */
+    rn_buf_free(&text);
+}
+
+static void compact(void **state) {
+    struct rn_buf out = {0};
+    (void)state;
+    for (long k = 1; k <= 2; k++) {
+        struct runnel_err e = {0};
+        fail_from(k);
+        int rc = rn_value_compact("[ 1 ]", 5, &out, &e);
+        fail_from(-1);
+        assert_int_equal(rc, -RUNNEL_ENOMEM);
+        assert_int_equal(e.code, RUNNEL_ENOMEM);
+        assert_int_equal(out.n, 0);
+        rn_buf_clear(&out);
+    }
+    assert_int_equal(rn_value_compact("[ 1 ]", 5, &out, NULL), 0);
+    rn_buf_free(&out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buf),  cmocka_unit_test(map),     cmocka_unit_test(heap),
+        cmocka_unit_test(json), cmocka_unit_test(compact),
+    };
+    return cmocka_run_group_tests_name("base memory", tests, NULL, NULL);
+}
