@@ -5,6 +5,10 @@ BASE_TESTS = tests/unit/base-bytes tests/unit/base-order tests/unit/base-words t
   tests/unit/base-json tests/unit/base-time tests/unit/base-memory
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
+# The house as a whole: headers that stand alone, arrows that point the right way.
+HOUSE_TESTS = tests/unit/headers.sh tests/unit/arrows.py
+TESTS += $(HOUSE_TESTS)
+dist_check_SCRIPTS += $(HOUSE_TESTS)
 BASE_TEST_LIBS = librunnel-base.la $(CMOCKA_LIBS)
 tests_unit_base_bytes_SOURCES = tests/unit/base-bytes.c tests/unit/check.h
 tests_unit_base_bytes_CPPFLAGS = $(UNIT_CPPFLAGS)
