@@ -31,8 +31,9 @@ int rn_proof_decode(const void *p, size_t n, struct rn_proof *out, struct runnel
  * observations (256 when it is not the last of b, else exactly what b leaves for it). */
 int rn_proof_roots(struct rn_hasher *h, const struct rn_proof *p, struct rn_hash *root_a, struct rn_hash *root_b,
                    struct runnel_err *err);
-/* 0 when the proof connects the two roots; -RUNNEL_EDAMAGED when it does not. */
-int rn_proof_check(struct rn_hasher *h, const struct rn_proof *p, const struct rn_hash *root_a,
+/* 0 when the proof connects the two heads' counts and roots; -RUNNEL_EDAMAGED when it does not. The
+ * counts are asked for because a path alone does not tell them: it may have one shape in several trees. */
+int rn_proof_check(struct rn_hasher *h, const struct rn_proof *p, uint64_t a, const struct rn_hash *root_a, uint64_t b,
                    const struct rn_hash *root_b, struct runnel_err *err);
 
 /* Fetches a hash that the prover has: the root over leaves [from, to) of the tree of count b. */

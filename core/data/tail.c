@@ -28,8 +28,10 @@ static int load_open(struct rn_tail *t, struct runnel_bytes open, struct runnel_
     int64_t first = (int64_t)rn_get_le64(open.p);
     int rc = rn_entries_check(open.p + RN_BLOCK_HEAD, open.n - RN_BLOCK_HEAD, t->count - in_open(t), first, 1,
                               in_open(t), &found, &t->last, err);
-    if (rc != 0)
-        return rn_wrap(err, "open block");
+    if (rc != 0) {
+        (void)rn_wrap(err, "open block");
+        return rc;
+    }
     if (found != in_open(t))
         return rn_fail(err, RUNNEL_EDAMAGED, "open block: %" PRIu64 " observations, want %" PRIu64, found, in_open(t));
     return rn_buf_add(&t->open, open.p, open.n);

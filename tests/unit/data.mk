@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 # tests/unit/data.mk — the unit and property tests of core/data.
 # May touch: the build folder.
-DATA_TESTS = tests/unit/data-tree tests/unit/data-head tests/unit/data-frame
+DATA_TESTS = \
+  tests/unit/data-tree tests/unit/data-head tests/unit/data-frame tests/unit/data-block tests/unit/data-tail \
+  tests/unit/data-proof tests/unit/data-descriptor
 check_PROGRAMS += $(DATA_TESTS)
 TESTS += $(DATA_TESTS)
 DATA_TEST_LIBS = libdata.la librunnel-base.la $(CMOCKA_LIBS)
@@ -14,3 +16,15 @@ tests_unit_data_head_LDADD = $(DATA_TEST_LIBS)
 tests_unit_data_frame_SOURCES = tests/unit/data-frame.c tests/unit/check.h
 tests_unit_data_frame_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_data_frame_LDADD = $(DATA_TEST_LIBS)
+tests_unit_data_block_SOURCES = tests/unit/data-block.c tests/unit/check.h
+tests_unit_data_block_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_data_block_LDADD = $(DATA_TEST_LIBS)
+tests_unit_data_tail_SOURCES = tests/unit/data-tail.c tests/unit/check.h tests/unit/naive.h tests/unit/history.h
+tests_unit_data_tail_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_data_tail_LDADD = $(DATA_TEST_LIBS)
+tests_unit_data_proof_SOURCES = tests/unit/data-proof.c tests/unit/check.h tests/unit/naive.h tests/unit/history.h
+tests_unit_data_proof_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_data_proof_LDADD = $(DATA_TEST_LIBS)
+tests_unit_data_descriptor_SOURCES = tests/unit/data-descriptor.c tests/unit/check.h
+tests_unit_data_descriptor_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_data_descriptor_LDADD = $(DATA_TEST_LIBS)
