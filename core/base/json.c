@@ -17,6 +17,7 @@
 
 #define DEFAULT_SIZE 65536u
 #define DEFAULT_VALUES 16384u
+#define FEW 16u /* members of an object whose names are sorted without an allocation */
 
 /* What a tree really is; the root comes first, so that it leads back to the arena. */
 struct tree {
@@ -180,17 +181,17 @@ static const struct rn_json *doubled(const struct rn_json **members, size_t n) {
 
 static int on_object_end(void *arg) {
     struct build *b = arg;
-    const struct rn_json *o = b->levels[--b->depth].v;
+    const struct rn_json *o = b->levels[--b->depth].v, *few[FEW], **members = few;
     if (o->n < 2)
         return 1;
-    const struct rn_json **members = malloc(o->n * sizeof *members);
-    if (!members)
+    if (o->n > FEW && !(members = malloc(o->n * sizeof *members)))
         return no_memory(b);
     size_t n = 0;
     for (const struct rn_json *v = o->child; v; v = v->next)
         members[n++] = v;
     const struct rn_json *second = doubled(members, n);
-    free(members);
+    if (members != few)
+        free(members);
     if (!second)
         return 1;
     b->wrong_at = second->off;
@@ -204,7 +205,7 @@ static int on_object_end(void *arg) {
 /* More than yajl takes for `n` bytes of text: its handle and lexer, and two buffers (decoded strings,
  * the token at the very end) that begin at 2048 bytes and double, each by a copy. */
 static size_t yajl_needs(size_t n) {
-    return 32768 + 12 * n;
+    return 8192 + 12 * n;
 }
 
 /* Pieces know their size, for realloc. */

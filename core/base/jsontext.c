@@ -109,9 +109,24 @@ static int escape(struct walk *w) {
     return 0;
 }
 
+/* The first byte from `i` on that is not plain: a quote, a backslash, a control character or no ASCII.
+ * Eight bytes at a time: a byte's top bit ends up set when it is one of those. */
+static size_t skip_plain(const uint8_t *p, size_t n, size_t i) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    for (uint64_t v; n - i >= sizeof v; i += sizeof v) {
+        memcpy(&v, p + i, sizeof v);
+        uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\';
+        if ((v | (v - ones * 0x20) | (quote - ones) | (backslash - ones)) & tops)
+            break; /* a borrow may stop it too early, never too late */
+    }
+    while (i < n && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\')
+        i++;
+    return i;
+}
+
 static int string(struct walk *w) {
     size_t start = w->i++;
-    while (w->i < w->n) {
+    while ((w->i = skip_plain(w->p, w->n, w->i)) < w->n) {
         uint8_t c = w->p[w->i];
         if (c == '"') {
             w->i++;
@@ -123,8 +138,6 @@ static int string(struct walk *w) {
                 return rc;
         } else if (c < 0x20) {
             return refuse(w, "a control character in a string; write it as an escape such as \\n or \\u0009");
-        } else if (c < 0x80) {
-            w->i++;
         } else {
             uint32_t ignored;
             int len = rn_utf8_get(w->p + w->i, w->n - w->i, &ignored);

@@ -116,8 +116,27 @@ static void heap(void **state) {
     rn_heap_free(&h);
 }
 
+/* Parses with the first allocation failing, then the second and so on; returns how many there are. */
+static long parse_failing(const void *p, size_t n) {
+    for (long k = 1;; k++) {
+        struct rn_json *t;
+        struct runnel_err e = {0};
+        fail_from(k);
+        int rc = rn_json_parse(p, n, NULL, &t, NULL, &e);
+        fail_from(-1);
+        assert_int_equal(rc, rc == 0 ? 0 : -RUNNEL_ENOMEM);
+        assert_int_equal(e.code, -rc);
+        assert_true((t != NULL) == (rc == 0));
+        rn_json_free(t);
+        if (rc == 0)
+            return k - 1;
+    }
+}
+
 static void json(void **state) {
-    static const char part[] = "{\"name\":[1,2.5,\"x\\ny\",null,true,{\"a\":\"b\",\"c\":{}}]}";
+    static const char part[] = "{\"name\":[1,2.5,\"x\\ny\",null,true,{\"a\":\"b\",\"c\":{}},"
+                               "{\"a\":0,\"b\":0,\"c\":0,\"d\":0,\"e\":0,\"f\":0,\"g\":0,\"h\":0,\"i\":0,\"j\":0,"
+                               "\"k\":0,\"l\":0,\"m\":0,\"n\":0,\"o\":0,\"p\":0,\"q\":0}]}";
     struct rn_buf text = {0};
     (void)state;
     rn_buf_byte(&text, '[');
@@ -126,21 +145,28 @@ static void json(void **state) {
         rn_buf_str(&text, part);
     }
     rn_buf_byte(&text, ']');
-    long k = 1;
-    int rc;
-    do {
-        struct rn_json *t;
-        struct runnel_err e = {0};
-        fail_from(k++);
-        rc = rn_json_parse(text.p, text.n, NULL, &t, NULL, &e);
-        fail_from(-1);
-        assert_int_equal(rc, rc == 0 ? 0 : -RUNNEL_ENOMEM);
-        assert_int_equal(e.code, -rc);
-        assert_true((t != NULL) == (rc == 0));
-        rn_json_free(t);
-    } while (rc < 0);
-    assert_true(k > 100); /* each doubled name check, each chunk of the tree has failed once */
+    assert_true(parse_failing(text.p, text.n) > 100); /* each check for doubled names, each chunk of the tree */
     rn_buf_free(&text);
+}
+
+/* yajl does not check its allocations: what is reserved for it must do for tokens of any length. */
+static void json_long_tokens(void **state) {
+    static const struct {
+        const char *begin, *part, *end;
+    } rows[] = {
+        {"", "1", ""}, {"-", "1", ""}, {"\"", "\\n", "\""}, {"{\"", "\\t", "\":\"\\n\"}"}, {"[\"\\u00fc", "x", "\"]"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t parts = 1; parts <= 32000; parts = parts * 5 / 4 + 1) {
+            struct rn_buf text = {0};
+            rn_buf_str(&text, rows[i].begin);
+            for (size_t k = 0; k < parts; k++)
+                rn_buf_str(&text, rows[i].part);
+            rn_buf_str(&text, rows[i].end);
+            assert_true(parse_failing(text.p, text.n) >= 2);
+            rn_buf_free(&text);
+        }
+    }
 }
 
 static void compact(void **state) {
@@ -162,8 +188,12 @@ static void compact(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buf),  cmocka_unit_test(map),     cmocka_unit_test(heap),
-        cmocka_unit_test(json), cmocka_unit_test(compact),
+        cmocka_unit_test(buf),
+        cmocka_unit_test(map),
+        cmocka_unit_test(heap),
+        cmocka_unit_test(json),
+        cmocka_unit_test(json_long_tokens),
+        cmocka_unit_test(compact),
     };
     return cmocka_run_group_tests_name("base memory", tests, NULL, NULL);
 }

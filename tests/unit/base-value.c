@@ -236,6 +236,27 @@ static void size(void **state) {
     free(text);
 }
 
+/* Each byte at each place of a string of any length to 20: eight at a time must be as one at a time. */
+static void every_byte_in_strings(void **state) {
+    size_t wrong = 0;
+    (void)state;
+    for (size_t n = 1; n <= 20; n++) {
+        for (size_t at = 0; at < n; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                char *text = malloc(n + 2); /* of its own, so that a sanitizer sees a read beyond the end */
+                assert_non_null(text);
+                memset(text, at % 2 ? '~' : ' ', n + 2);
+                text[0] = text[n + 1] = '"';
+                text[at + 1] = (char)c;
+                int fine = c >= 0x20 && c < 0x80 && c != '"' && (c != '\\');
+                wrong += (rn_value_check(text, n + 2, NULL) == 0) != fine;
+                free(text);
+            }
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
 static const char sample[] =
     "{\"a b\":[1,-2.5e3,true],\"c\\\"\":{\"\xc3\xbc\":null,\"d\":\"\\uD83C\\uDF0A \"},\"e\":false,\"f\":[[],{}]}";
 
@@ -453,7 +474,7 @@ int main(void) {
         cmocka_unit_test(depth),        cmocka_unit_test(size),
         cmocka_unit_test(every_cut),    cmocka_unit_test(every_blank),
         cmocka_unit_test(compact),      cmocka_unit_test(every_short_text),
-        cmocka_unit_test(changed_text),
+        cmocka_unit_test(changed_text), cmocka_unit_test(every_byte_in_strings),
     };
     return cmocka_run_group_tests_name("base value", tests, NULL, NULL);
 }
