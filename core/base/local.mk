@@ -14,4 +14,7 @@ librunnel_base_la_SOURCES = \
 librunnel_base_la_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(SODIUM_CFLAGS)
 librunnel_base_la_LDFLAGS = $(AM_LDFLAGS) -static
 librunnel_base_la_LIBADD = $(YAJL_LIBS) $(SODIUM_LIBS)
+# What a plugin names in its LIBADD: a shared object does not inherit what a static library needs, and
+# would lack yajl and libsodium at run time.
+BASE_LIBS = librunnel-base.la $(YAJL_LIBS) $(SODIUM_LIBS)
 pkgconfig_DATA += core/base/runnel-base.pc
