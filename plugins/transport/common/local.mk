@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# plugins/transport/common/local.mk — what the transports over stream sockets share.
+noinst_LTLIBRARIES += plugins/transport/common/libstreamfd.la
+plugins_transport_common_libstreamfd_la_SOURCES = \
+  plugins/transport/common/stream_fd.h plugins/transport/common/stream_fd.c
+plugins_transport_common_libstreamfd_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CFLAGS)
+TRANSPORT_LIBS = plugins/transport/common/libstreamfd.la librunnel-base.la $(LIBEVENT_LIBS)
