@@ -20,3 +20,15 @@ tests_conformance_host_test_SOURCES = tests/conformance/host_test.c
 tests_conformance_host_test_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 tests_conformance_host_test_LDADD = $(CONFORMANCE_LIBS)
 TESTS += tests/conformance/host-test
+
+# The suite of the transports, run on each that is shipped.
+check_PROGRAMS += tests/conformance/transport
+tests_conformance_transport_SOURCES = \
+  tests/conformance/transport.c tests/conformance/transport_bed.h tests/conformance/transport_bed.c \
+  tests/conformance/transport_flow.h tests/conformance/transport_flow.c
+tests_conformance_transport_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+tests_conformance_transport_LDADD = $(CONFORMANCE_LIBS) $(LIBEVENT_LIBS)
+TRANSPORT_SUITES = \
+  tests/conformance/transport-unix.sh tests/conformance/transport-tcp4.sh tests/conformance/transport-tcp6.sh
+dist_check_SCRIPTS += $(TRANSPORT_SUITES)
+TESTS += $(TRANSPORT_SUITES)
