@@ -555,6 +555,10 @@ int host_reload(struct runnel_inst *inst, const char *const *conf, struct runnel
     return rc;
 }
 
+const void *host_conf_of(const struct runnel_inst *inst) {
+    return inst->conf->p;
+}
+
 struct stopping {
     bool done;
     int rc;

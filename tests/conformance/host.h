@@ -77,6 +77,8 @@ struct runnel_inst *host_open(struct test_host *h, const struct host_section *se
 int host_start(struct runnel_inst *inst, struct runnel_err *err);
 /* Takes over a changed conf; -RUNNEL_EUNSUPPORTED when the plugin has no reload. */
 int host_reload(struct runnel_inst *inst, const char *const *conf, struct runnel_err *err);
+/* The conf that is in force: what the plugin's own calls that take one (sync) are handed. */
+const void *host_conf_of(const struct runnel_inst *inst);
 /* Calls stop and waits for its done: 0, the code that done brought, or -RUNNEL_ETIMEOUT. */
 int host_stop(struct runnel_inst *inst, int64_t deadline_ms);
 /* Stops what was started, destroys it, frees the instance and removes its own directory. */

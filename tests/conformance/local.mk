@@ -32,3 +32,11 @@ TRANSPORT_SUITES = \
   tests/conformance/transport-unix.sh tests/conformance/transport-tcp4.sh tests/conformance/transport-tcp6.sh
 dist_check_SCRIPTS += $(TRANSPORT_SUITES)
 TESTS += $(TRANSPORT_SUITES)
+
+# The suite of the sync policies.
+check_PROGRAMS += tests/conformance/sync
+tests_conformance_sync_SOURCES = tests/conformance/sync.c
+tests_conformance_sync_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+tests_conformance_sync_LDADD = $(CONFORMANCE_LIBS)
+dist_check_SCRIPTS += tests/conformance/sync-incremental.sh
+TESTS += tests/conformance/sync-incremental.sh
