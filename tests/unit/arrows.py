@@ -29,8 +29,11 @@ ARROWS = {
     'bench': ['include', 'core', 'daemon', 'sim', 'client', 'tool', 'plugins'],
 }
 
-# One plugin never includes another: below this folder each KIND/NAME is a folder of its own.
-APART = re.compile(r'plugins/[^/]+/[^/]+/')
+# One plugin never includes another: below this folder each KIND/NAME is a folder of its own, except KIND/common,
+# which the plugins of that kind share.
+APART = re.compile(r'plugins/[^/]+/(?=common/)|plugins/[^/]+/[^/]+/')
+# A plugin's tests stand beside it and are tests.
+PLUGIN_TEST = re.compile(r'plugins/.*_test\.c$')
 
 # libevent belongs to whoever does I/O; the tests may drive it.
 LIBEVENT = ('daemon/', 'client/', 'plugins/', 'tests/', 'bench/', 'examples/')
@@ -94,6 +97,8 @@ def within(path, folder):
 
 
 def home(path):
+    if PLUGIN_TEST.match(path):
+        return 'tests'
     fits = [f for f in ARROWS if within(path, f)]
     return max(fits, key=len) if fits else None
 
@@ -102,9 +107,9 @@ def arrow_ok(path, target):
     mine = home(path)
     if mine is None:
         return False
-    apart = APART.match(target)
-    if apart and mine == 'plugins':
-        return path.startswith(apart.group(0))
+    if mine == 'plugins' and within(target, 'plugins'):
+        apart = APART.match(target)
+        return bool(apart) and path.startswith(apart.group(0))
     return any(within(target, f) for f in [mine] + ARROWS[mine])
 
 
@@ -167,6 +172,10 @@ CLEAN = {
     'tool/t.c': SPDX + '#include "client/c.h"\n',
     'plugins/storage/one/p.h': SPDX,
     'plugins/storage/one/p.c': SPDX + '#include "p.h"\n#include "base/b.h"\n#include <event2/event.h>\n',
+    'plugins/storage/common/s.h': SPDX,
+    'plugins/storage/three/x.c': SPDX + '#include "plugins/storage/common/s.h"\n',
+    'plugins/storage/three/x_test.c': SPDX + '#include "tests/host.h"\n',
+    'tests/host.h': SPDX,
     'scripts/run': '#!/bin/sh\n# SPDX-License-Identifier: MIT\n',
     'doc/notes.md': 'no source\n',
 }
@@ -179,6 +188,8 @@ PLANTED = [
     ('arrows', 'tool/x.c', SPDX + '#include "../core/node/n.h"\n'),
     ('arrows', 'plugins/storage/two/x.c', SPDX + '#include "core/data/d.h"\n'),
     ('arrows', 'plugins/storage/two/x.c', SPDX + '#include "../one/p.h"\n'),
+    ('arrows', 'plugins/sync/two/x.c', SPDX + '#include "plugins/storage/common/s.h"\n'),
+    ('arrows', 'plugins/storage/two/x.c', SPDX + '#include "tests/host.h"\n'),
     ('arrows', 'daemon/x.c', SPDX + '#include "tool/t.c"\n'),
     ('arrows', 'core/base/x.c', SPDX + '#include "base/gone.h"\n'),
     ('arrows', 'core/new/x.c', SPDX + '#include "base/b.h"\n'),
