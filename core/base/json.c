@@ -40,6 +40,7 @@ struct build {
     const char *key; /* of the value to come */
     size_t n_key;
     yajl_handle yajl;
+    const void *text;
     size_t size;     /* bytes of text */
     int at_end;      /* yajl has had all the text */
     size_t wrong_at; /* where what failed stands */
@@ -168,14 +169,16 @@ static int same_key(const struct rn_json *a, const struct rn_json *b) {
     return a->n_key == b->n_key && memcmp(a->key, b->key, a->n_key) == 0;
 }
 
-/* The first member of a name that an earlier one has already; NULL: none. Sorts, because a peer that
- * chooses the names must not make this quadratic. */
-static const struct rn_json *doubled(const struct rn_json **members, size_t n) {
+/* The first member of a name that an earlier one, *had, has already; NULL: none. Sorts, because a peer
+ * that chooses the names must not make this quadratic. */
+static const struct rn_json *doubled(const struct rn_json **members, size_t n, const struct rn_json **had) {
     const struct rn_json *first = NULL;
     qsort(members, n, sizeof *members, by_key);
     for (size_t i = 1; i < n; i++)
-        if (same_key(members[i - 1], members[i]) && (!first || members[i]->off < first->off))
+        if (same_key(members[i - 1], members[i]) && (!first || members[i]->off < first->off)) {
+            *had = members[i - 1];
             first = members[i];
+        }
     return first;
 }
 
@@ -189,14 +192,15 @@ static int on_object_end(void *arg) {
     size_t n = 0;
     for (const struct rn_json *v = o->child; v; v = v->next)
         members[n++] = v;
-    const struct rn_json *second = doubled(members, n);
+    const struct rn_json *first = NULL, *second = doubled(members, n, &first);
     if (members != few)
         free(members);
     if (!second)
         return 1;
     b->wrong_at = second->off;
-    b->rc = rn_fail(b->err, RUNNEL_EINVALID, "the name \"%.*s\" stands twice in one object; leave one out",
-                    second->n_key < 64 ? (int)second->n_key : 64, second->key);
+    b->rc = rn_fail(
+        b->err, RUNNEL_EINVALID, "the name \"%.*s\" stands twice in one object, first on line %u; leave one out",
+        second->n_key < 64 ? (int)second->n_key : 64, second->key, rn_json_line(b->text, b->size, first->off));
     return 0;
 }
 
@@ -292,7 +296,7 @@ static int parse(struct build *b, const void *p, size_t n, const struct rn_json_
 int rn_json_parse(const void *p, size_t n, const struct rn_json_limits *limits, struct rn_json **out, size_t *at_off,
                   struct runnel_err *err) {
     struct rn_json_limits l = limits_or_defaults(limits);
-    struct build b = {.size = n, .max_values = l.values, .err = err};
+    struct build b = {.text = p, .size = n, .max_values = l.values, .err = err};
     int rc;
     *out = NULL;
     if (n > l.size) {

@@ -23,8 +23,8 @@ struct rn_section {
     uint32_t kind;
     const char *name; /* [a-z][a-z0-9_-]{0,31} */
     const struct runnel_plugin *plugin;
-    void *conf; /* filled for the plugin, plugin->conf_size bytes */
-    const char *file;
+    void *conf;       /* filled for the plugin, plugin->conf_size bytes */
+    const char *file; /* NULL: no text says it (the sync section by default) */
     unsigned line;
     uint8_t print[32]; /* fingerprint of the section's content, to tell what a reload changed */
 };
@@ -48,10 +48,7 @@ struct rn_conf {
     const struct rn_section *sync;    /* the sync section "default", or the first; never NULL after rn_conf_check */
     struct rn_list sections;          /* in order of the texts */
     struct rn_list streams;           /* of struct rn_stream_rule */
-    /* private */
-    struct rn_conf_texts *texts;
-    uint32_t n_errors;
-    struct rn_buf errors; /* finished lines, one an error */
+    struct rn_conf_texts *texts;      /* private: conf_texts.h */
 };
 
 /* An empty conf to be filled. NULL: out of memory. */
@@ -66,7 +63,7 @@ int rn_conf_add(struct rn_conf *c, const char *file, const void *text, size_t n)
  * references. A config without sync section gets `incremental` by default. Returns 0 when there is
  * no error at all, else -RUNNEL_EINVALID. */
 int rn_conf_check(struct rn_conf *c, struct rn_registry *r);
-/* Every error, one a line: "FILE:LINE: path: found ..., want ...; remedy". */
+/* Every error, one a line, in order of the texts: "FILE:LINE: path: found ..., want ...; remedy". */
 const char *rn_conf_errors(struct rn_conf *c);
 
 /* The sync section for a stream; `d` may be NULL while its descriptor is unknown (then only rules by
@@ -74,9 +71,9 @@ const char *rn_conf_errors(struct rn_conf *c);
 const struct rn_section *rn_conf_sync_for(const struct rn_conf *c, const struct runnel_id *id,
                                           const struct rn_descriptor *d);
 
-/* Fills a plugin's conf from defaults and an object of options (NULL: defaults only), for callers
- * without files (tests, the simulator). Free with rn_conf_fill_free. 0 or a negative code and the
- * first error. */
+/* Fills a plugin's conf from defaults and an object of options (NULL: defaults only) and asks the
+ * plugin's own check, for callers without files (tests, the simulator). Free with rn_conf_fill_free. 0 or a negative
+ * code and the first error. */
 int rn_conf_fill(const struct runnel_plugin *plugin, const struct rn_json *options, void **out, struct runnel_err *err);
 void rn_conf_fill_free(void *conf);
 

@@ -12,13 +12,16 @@
 extern "C" {
 #endif
 
-/* A zeroed struct, initialised by rn_registry_init, is empty. */
+/* Initialised by rn_registry_init it is empty. */
 struct rn_registry {
     struct rn_list plugins;
     /* Called for a plugin that is not known yet; it adds it with rn_registry_add and returns 0, or a
      * negative code and why. NULL: nothing is loaded on demand. */
     int (*load)(void *arg, struct rn_registry *r, uint32_t kind, const char *name, struct runnel_err *err);
     void *load_arg;
+    /* Calls name(to, ...) for each plugin of a kind that `load` could find, in order of name: for
+     * messages only. NULL: the known ones are all there are. */
+    void (*names)(void *load_arg, uint32_t kind, void (*name)(void *to, const char *name), void *to);
 };
 
 void rn_registry_init(struct rn_registry *r);
@@ -35,6 +38,8 @@ const struct runnel_plugin *rn_registry_find(struct rn_registry *r, uint32_t kin
                                              struct runnel_err *err);
 /* Where it came from ("built in", a path). */
 const char *rn_registry_from(const struct rn_registry *r, const struct runnel_plugin *plugin);
+/* Calls name(to, ...) for each plugin of a kind, known or to be found; none twice. */
+void rn_registry_names(const struct rn_registry *r, uint32_t kind, void (*name)(void *to, const char *name), void *to);
 /* Walks what is known, in order of arrival: NULL starts; NULL ends. */
 const struct runnel_plugin *rn_registry_next(const struct rn_registry *r, const struct runnel_plugin *before);
 

@@ -3,13 +3,18 @@
 # May touch: the build folder.
 NODE_TESTS = \
   tests/unit/node-inst \
-  tests/unit/node-loop
+  tests/unit/node-loop \
+  tests/unit/node-registry
 check_PROGRAMS += $(NODE_TESTS)
 TESTS += $(NODE_TESTS)
-NODE_TEST_LIBS = libnode.la librunnel-base.la $(CMOCKA_LIBS)
+NODE_TEST_LIBS = libnode.la libdata.la librunnel-base.la $(CMOCKA_LIBS)
 tests_unit_node_inst_SOURCES = tests/unit/node-inst.c tests/unit/check.h tests/unit/env.h
 tests_unit_node_inst_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_node_inst_LDADD = $(NODE_TEST_LIBS)
 tests_unit_node_loop_SOURCES = tests/unit/node-loop.c tests/unit/check.h tests/unit/env.h
 tests_unit_node_loop_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_node_loop_LDADD = $(NODE_TEST_LIBS)
+tests_unit_node_registry_SOURCES = \
+  tests/unit/node-registry.c tests/unit/plugins.c tests/unit/plugins.h tests/unit/check.h
+tests_unit_node_registry_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_node_registry_LDADD = $(NODE_TEST_LIBS)
