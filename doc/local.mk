@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: MIT
 # doc/local.mk — what this folder adds to the build.
+# May touch: nothing; these pages go into the source package.
+EXTRA_DIST += doc/protocol.md doc/methods.md
