@@ -95,7 +95,7 @@ int rn_conf_check(struct rn_conf *c, struct rn_registry *r) {
         c->texts->no_memory = 1;
         c->texts->n_wrong++;
     }
-    return c->texts->n_wrong != 0 ? -RUNNEL_EINVALID : 0;
+    return c->texts->n_wrong != 0 || c->texts->n == 0 ? -RUNNEL_EINVALID : 0;
 }
 
 /* ---- asking ---- */

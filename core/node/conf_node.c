@@ -12,21 +12,9 @@
 
 #define PATH_BYTES 4000u /* below PATH_MAX, with room for what is put behind */
 #define NAME_BYTES 128u
+#define LEVELS "levels such as \"info,session=debug\""
 
 static const char *const words[] = {"data", "identity", "log", "name", "storage", NULL};
-
-/* A member of "node" in any text; `before` (may be NULL): only in texts before that one. */
-static struct rn_place member(const struct rn_conf_texts *t, const char *key, const struct rn_text *before) {
-    rn_texts_for(x, t) {
-        const struct rn_text *text = rn_text_of(x_link);
-        if (text == before)
-            break;
-        const struct rn_json *v = rn_json_get(rn_json_get(text->root, "node"), key);
-        if (v != NULL)
-            return (struct rn_place){text, v};
-    }
-    return (struct rn_place){NULL, NULL};
-}
 
 /* Where something that is missing in "node" should stand. */
 static struct rn_place section(const struct rn_conf_texts *t) {
@@ -47,7 +35,7 @@ static void check_word(struct rn_conf_texts *t, struct rn_place at) {
     for (size_t i = 0; words[i] != NULL; i++) {
         if (strcmp(words[i], at.v->key) != 0)
             continue;
-        struct rn_place first = member(t, words[i], at.text);
+        struct rn_place first = rn_texts_section(t, "node", words[i], at.text);
         if (first.text == NULL)
             return;
         (void)snprintf(found, sizeof found, "the same word again (the first is at %.180s:%u)", first.text->file,
@@ -71,35 +59,43 @@ static void check_words(struct rn_conf_texts *t) {
 }
 
 /* A string without NUL, of 1 to `max` bytes; NULL when the member is absent or wrong. */
-static const char *text_of(struct rn_conf_texts *t, const char *key, size_t max, struct rn_place *at) {
-    char path[64], want[64];
-    *at = member(t, key, NULL);
+static const char *text_of(struct rn_conf_texts *t, const char *key, size_t max, const char *want,
+                           struct rn_place *at) {
+    char path[64];
+    *at = rn_texts_section(t, "node", key, NULL);
     if (at->v == NULL)
         return NULL;
     if (at->v->type == RN_STRING && at->v->n_text > 0 && at->v->n_text <= max &&
         memchr(at->v->text, 0, at->v->n_text) == NULL)
         return at->v->text;
     (void)snprintf(path, sizeof path, "node.%s", key);
-    (void)snprintf(want, sizeof want, "a string of 1 to %zu bytes", max);
     rn_wrong_value(t, *at, path, want, "correct it");
     return NULL;
 }
 
-static const char *path_of(struct rn_conf_texts *t, const char *key, const char *what, struct rn_place *at) {
+static const char *path_of(struct rn_conf_texts *t, const char *key, const char *want, struct rn_place *at) {
     char path[64];
-    const char *s = text_of(t, key, PATH_BYTES, at);
+    const char *s = text_of(t, key, PATH_BYTES, want, at);
     if (s == NULL || s[0] == '/')
         return s;
     (void)snprintf(path, sizeof path, "node.%s", key);
-    rn_wrong_value(t, *at, path, what, "begin it with '/'");
+    rn_wrong_value(t, *at, path, want, "begin it with '/'");
     return NULL;
+}
+
+/* Whether something may be called missing: all the texts are there, and "node" is what it should be. */
+static int may_miss(const struct rn_conf_texts *t) {
+    if (t->broken || rn_list_empty(&t->texts))
+        return 0;
+    const struct rn_json *node = section(t).v;
+    return node == NULL || node->type == RN_OBJECT;
 }
 
 static int check_paths(struct rn_conf *c) {
     struct rn_conf_texts *t = c->texts;
     struct rn_place at;
     c->data = path_of(t, "data", "the absolute path of a directory", &at);
-    if (at.v == NULL && !t->broken && !rn_list_empty(&t->texts))
+    if (at.v == NULL && may_miss(t))
         rn_wrong(t, section(t), "node.data", "nothing", "the absolute path of a directory",
                  "add \"node\": { \"data\": \"/var/lib/runnel\" }");
     c->identity = path_of(t, "identity", "the absolute path of a file", &at);
@@ -118,17 +114,17 @@ static void check_log(struct rn_conf *c) {
     struct rn_place at;
     struct rn_log log;
     struct runnel_err err = {0};
-    c->log = text_of(c->texts, "log", 1024, &at);
+    c->log = text_of(c->texts, "log", 1024, LEVELS, &at);
     rn_log_init(&log, RUNNEL_INFO, NULL, NULL);
     if (c->log != NULL && rn_log_spec(&log, c->log, &err) != 0)
-        rn_wrong_value(c->texts, at, "node.log", "levels such as \"info,session=debug\"", err.msg);
+        rn_wrong_value(c->texts, at, "node.log", LEVELS, err.msg);
     if (c->log == NULL)
         c->log = "info";
 }
 
 static void check_name(struct rn_conf *c) {
     struct rn_place at;
-    c->name = text_of(c->texts, "name", NAME_BYTES, &at);
+    c->name = text_of(c->texts, "name", NAME_BYTES, "a text of 1 to 128 bytes", &at);
     if (c->name == NULL)
         return;
     for (const char *s = c->name; *s != 0; s++)
@@ -140,33 +136,11 @@ static void check_name(struct rn_conf *c) {
 
 /* ---- the storage ---- */
 
-/* Every storage section, also those with errors, as "a, b": what node.storage may say. */
-static unsigned storages(const struct rn_conf_texts *t, char *names, size_t n) {
-    unsigned count = 0;
-    size_t used = 0;
-    names[0] = 0;
-    rn_texts_for(x, t) {
-        const struct rn_json *all = rn_json_get(rn_text_of(x_link)->root, "storage");
-        if (all == NULL || all->type != RN_OBJECT)
-            continue;
-        for (const struct rn_json *v = all->child; v != NULL; v = v->next, count++) {
-            int k = snprintf(names + used, n - used, "%s%.32s", used == 0 ? "" : ", ", v->key);
-            used += k > 0 && (size_t)k < n - used ? (size_t)k : 0;
-        }
-    }
-    return count;
-}
-
 static const struct rn_section *only_storage(const struct rn_conf *c) {
     rn_list_for (it, &c->sections)
         if (rn_list_of(it, struct rn_section, link)->kind == RUNNEL_STORAGE)
             return rn_list_of(it, struct rn_section, link);
     return NULL;
-}
-
-static int said(const struct rn_conf_texts *t, const char *name) {
-    rn_texts_for(x, t) if (rn_json_get(rn_json_get(rn_text_of(x_link)->root, "storage"), name) != NULL) return 1;
-    return 0;
 }
 
 /* Whether there is a "storage" that was already complained about as a whole. */
@@ -183,8 +157,8 @@ static void check_storage(struct rn_conf *c) {
     struct rn_conf_texts *t = c->texts;
     struct rn_place at;
     char names[160], want[200];
-    const char *name = text_of(t, "storage", 32, &at);
-    unsigned n = storages(t, names, sizeof names);
+    const char *name = text_of(t, "storage", NAME_BYTES, "the name of a section of \"storage\"", &at);
+    unsigned n = rn_texts_names(t, "storage", names, sizeof names, NULL);
     c->storage = name != NULL ? rn_section_find(c, RUNNEL_STORAGE, name) : n == 1 ? only_storage(c) : NULL;
     if (t->broken || rn_list_empty(&t->texts) || storage_faulty(t))
         return;
@@ -192,17 +166,18 @@ static void check_storage(struct rn_conf *c) {
     if (n == 0)
         rn_wrong(t, section(t), "storage", "nothing", "a section",
                  "add \"storage\": { \"main\": { \"plugin\": \"bdb\" } }");
-    else if (name != NULL && !said(t, name))
-        rn_wrong_value(t, at, "node.storage", want, "name a section of \"storage\"");
-    else if (at.v == NULL && n > 1)
+    else if (name != NULL && rn_texts_section(t, "storage", name, NULL).text == NULL)
+        rn_wrong_name(t, at, "node.storage", "storage");
+    else if (at.v == NULL && n > 1 && may_miss(t))
         rn_wrong(t, section(t), "node.storage", "nothing", want,
                  "say in which section of \"storage\" this node keeps its streams");
 }
 
 int rn_check_node(struct rn_conf *c) {
     check_words(c->texts);
+    int rc = check_paths(c);
     check_log(c);
     check_name(c);
     check_storage(c);
-    return check_paths(c);
+    return rc;
 }

@@ -85,17 +85,26 @@ static void no_plugin(const struct at *a) {
     rn_wrong(a->k->t, place(a, NULL), path, "nothing", want, remedy);
 }
 
+static void try_name(void *near, const char *name) {
+    rn_near_try(near, name);
+}
+
 static void plugin_unknown(const struct at *a, const struct rn_json *v) {
     struct names n;
-    char path[PATH], want[256];
+    struct rn_near near;
+    char path[PATH], want[256], remedy[80] = "install that plugin, or use another";
     struct runnel_err err = {0};
     path_of(a, "plugin", path);
     if (rn_registry_find(a->k->r, a->kind, v->text, &err) == NULL && err.code != RUNNEL_ENOTFOUND) {
         rn_wrong_value(a->k->t, place(a, v), path, "a plugin that can be loaded", err.msg);
         return;
     }
+    rn_near_init(&near, v->text);
+    rn_registry_names(a->k->r, a->kind, try_name, &near);
+    if (near.best[0] != 0)
+        (void)snprintf(remedy, sizeof remedy, "did you mean \"%s\"?", near.best);
     known_plugins(a, &n, want, sizeof want);
-    rn_wrong_value(a->k->t, place(a, v), path, want, err.msg);
+    rn_wrong_value(a->k->t, place(a, v), path, want, remedy);
 }
 
 /* The plugin that the section names; NULL after an error. */
@@ -181,22 +190,9 @@ static int good_name(const char *s) {
     return n > 0 && s[n] == 0 && n <= NAME_BYTES && s[0] >= 'a' && s[0] <= 'z';
 }
 
-/* The same section in an earlier text; NULL text: there is none. */
-static struct rn_place earlier(const struct at *a, const char *kind) {
-    rn_texts_for(x, a->k->t) {
-        const struct rn_text *text = rn_text_of(x_link);
-        if (text == a->text)
-            break;
-        const struct rn_json *v = rn_json_get(rn_json_get(text->root, kind), a->v->key);
-        if (v != NULL)
-            return (struct rn_place){text, v};
-    }
-    return (struct rn_place){NULL, NULL};
-}
-
 static int said_twice(const struct at *a) {
     char found[256];
-    struct rn_place first = earlier(a, rn_kind_name(a->kind));
+    struct rn_place first = rn_texts_section(a->k->t, rn_kind_name(a->kind), a->v->key, a->text);
     if (first.text == NULL)
         return 0;
     (void)snprintf(found, sizeof found, "the same section again (the first is at %.180s:%u)", first.text->file,

@@ -96,40 +96,20 @@ static void check_author(const struct at *a, const struct rn_stream_rule *rule) 
             "anyone may give a stream any name: add \"author\" to the rule, or match by \"id\" alone");
 }
 
-/* The sync sections, also those with errors, as "a, b". */
-static void sync_names(const struct rn_conf_texts *t, char *names, size_t n) {
-    size_t used = 0;
-    (void)snprintf(names, n, "a section of \"sync\"");
-    rn_texts_for(x, t) {
-        const struct rn_json *all = rn_json_get(rn_text_of(x_link)->root, "sync");
-        if (all == NULL || all->type != RN_OBJECT)
-            continue;
-        for (const struct rn_json *v = all->child; v != NULL; v = v->next) {
-            int k = snprintf(names + used, n - used, "%s%.32s", used == 0 ? "one of " : ", ", v->key);
-            used += k > 0 && (size_t)k < n - used ? (size_t)k : 0;
-        }
-    }
-}
-
-static int said(const struct rn_conf_texts *t, const char *name) {
-    rn_texts_for(x, t) if (rn_json_get(rn_json_get(rn_text_of(x_link)->root, "sync"), name) != NULL) return 1;
-    return 0;
-}
-
 static void read_sync(const struct at *a, struct rn_stream_rule *rule) {
-    char names[200];
+    char path[PATH];
     const struct rn_json *v = rn_json_get(a->v, "sync");
-    sync_names(a->t, names, sizeof names);
     if (v == NULL) {
-        missing(a, "sync", names, "say which section of \"sync\" the rule gives its streams");
+        missing(a, "sync", "the name of a section of \"sync\"", "say which one this rule gives its streams");
         return;
     }
     if (v->type == RN_STRING && memchr(v->text, 0, v->n_text) == NULL) {
         rule->sync = rn_section_find(a->c, RUNNEL_SYNC, v->text);
-        if (rule->sync != NULL || said(a->t, v->text) || a->t->broken)
+        if (rule->sync != NULL || a->t->broken || rn_texts_section(a->t, "sync", v->text, NULL).text != NULL)
             return;
     }
-    wrong(a, v, "sync", names, "name a section of \"sync\"");
+    path_of(a, "sync", path);
+    rn_wrong_name(a->t, (struct rn_place){a->text, v}, path, "sync");
 }
 
 static int check_rule(const struct at *a) {

@@ -5,6 +5,7 @@
 #include "node/conf_texts.h"
 
 #include "base/err.h"
+#include "base/utf8.h"
 #include "node/near.h"
 
 #include <stdio.h>
@@ -84,6 +85,7 @@ void rn_wrong(struct rn_conf_texts *t, struct rn_place at, const char *path, con
     unsigned line = rn_place_line(at);
     rn_buf_init(&b, 0);
     (void)rn_buf_fmt(&b, "%s:%u: %s: found %s, want %s; %s", at.text->file, line, path, found, want, remedy);
+    b.n = rn_utf8_clean((char *)b.p, b.n, b.n); /* a misspelt word may hold anything */
     const char *s = rn_buf_cstr(&b);
     keep(t, at.text->order, line, s != NULL ? strdup(s) : NULL);
     rn_buf_free(&b);
@@ -111,8 +113,64 @@ void rn_wrong_word(struct rn_conf_texts *t, struct rn_place at, const char *path
     rn_wrong(t, at, path, "an unknown word", want, remedy);
 }
 
+void rn_wrong_name(struct rn_conf_texts *t, struct rn_place at, const char *path, const char *kind) {
+    struct rn_near near;
+    char names[200] = "", want[256], remedy[128];
+    int text = at.v->type == RN_STRING;
+    rn_near_init(&near, text ? at.v->text : "");
+    unsigned n = rn_texts_names(t, kind, names, sizeof names, &near);
+    if (n == 0)
+        (void)snprintf(want, sizeof want, "a section of \"%s\" (there is none)", kind);
+    else
+        (void)snprintf(want, sizeof want, "one of %s", names);
+    if (near.best[0] != 0)
+        (void)snprintf(remedy, sizeof remedy, "did you mean \"%s\"?", near.best);
+    else if (text)
+        (void)snprintf(remedy, sizeof remedy, "add the section \"%.32s\" to \"%s\", or name another", at.v->text, kind);
+    else
+        (void)snprintf(remedy, sizeof remedy, "write the name of a section of \"%s\" within quotes", kind);
+    rn_wrong_value(t, at, path, want, remedy);
+}
+
+unsigned rn_texts_names(const struct rn_conf_texts *t, const char *kind, char *out, size_t size, struct rn_near *near) {
+    unsigned n = 0;
+    size_t used = 0;
+    out[0] = 0;
+    rn_texts_for(x, t) {
+        const struct rn_text *text = rn_text_of(x_link);
+        const struct rn_json *all = rn_json_get(text->root, kind);
+        if (all == NULL || all->type != RN_OBJECT)
+            continue;
+        for (const struct rn_json *v = all->child; v != NULL; v = v->next) {
+            if (rn_texts_section(t, kind, v->key, text).text != NULL)
+                continue;
+            int k = snprintf(out + used, size - used, "%s%.32s", used == 0 ? "" : ", ", v->key);
+            used += k > 0 && (size_t)k < size - used ? (size_t)k : 0;
+            if (near != NULL)
+                rn_near_try(near, v->key);
+            n++;
+        }
+    }
+    return n;
+}
+
+struct rn_place rn_texts_section(const struct rn_conf_texts *t, const char *kind, const char *name,
+                                 const struct rn_text *before) {
+    rn_texts_for(x, t) {
+        const struct rn_text *text = rn_text_of(x_link);
+        if (text == before)
+            break;
+        const struct rn_json *v = rn_json_get(rn_json_get(text->root, kind), name);
+        if (v != NULL)
+            return (struct rn_place){text, v};
+    }
+    return (struct rn_place){NULL, NULL};
+}
+
 const char *rn_texts_errors(struct rn_conf_texts *t) {
     rn_buf_clear(&t->lines);
+    if (t->n == 0)
+        return "no config was given\n";
     rn_list_for (it, &t->wrong)
         (void)rn_buf_fmt(&t->lines, "%s\n", rn_list_of(it, struct complaint, link)->text);
     if (t->n_wrong > RN_CONF_ERRORS)

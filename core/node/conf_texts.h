@@ -6,6 +6,7 @@
 #define RN_NODE_CONF_TEXTS_H
 
 #include "node/conf.h"
+#include "node/near.h"
 #include "node/option.h"
 
 #ifdef __cplusplus
@@ -53,6 +54,16 @@ void rn_wrong_value(struct rn_conf_texts *t, struct rn_place at, const char *pat
                     const char *remedy);
 /* An unknown member at the place: `words` (NULL-terminated) are the ones that are known. */
 void rn_wrong_word(struct rn_conf_texts *t, struct rn_place at, const char *path, const char *const *words);
+/* The value at the place should name a section of this kind, and there is none such. */
+void rn_wrong_name(struct rn_conf_texts *t, struct rn_place at, const char *path, const char *kind);
+
+/* The names of all sections of a kind, as "a, b", also of those with errors, and how many; `near` (may
+ * be NULL) is offered each. */
+unsigned rn_texts_names(const struct rn_conf_texts *t, const char *kind, char *out, size_t size, struct rn_near *near);
+/* Where the texts (`before` not NULL: those before that one) first say a member of a top section; its
+ * text is NULL where they do not. */
+struct rn_place rn_texts_section(const struct rn_conf_texts *t, const char *kind, const char *name,
+                                 const struct rn_text *before);
 
 #define rn_texts_for(it, t) rn_list_for (it##_link, &(t)->texts)
 static inline const struct rn_text *rn_text_of(const struct rn_list *l) {

@@ -205,7 +205,7 @@ static void say_remedy(const struct runnel_option *o, struct rn_fault *f) {
         (void)snprintf(f->remedy, sizeof f->remedy, "correct it, or leave it out for the default %s%.150s%s", quote,
                        o->dflt, quote);
     else
-        (void)snprintf(f->remedy, sizeof f->remedy, "correct it");
+        (void)snprintf(f->remedy, sizeof f->remedy, "correct it: %.200s", o->help);
 }
 
 static int wrong(const struct runnel_option *o, const struct rn_json *v, struct rn_fault *f) {

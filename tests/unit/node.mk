@@ -2,12 +2,18 @@
 # tests/unit/node.mk — the unit tests of core/node.
 # May touch: the build folder.
 NODE_TESTS = \
+  tests/unit/node-conf \
   tests/unit/node-inst \
   tests/unit/node-loop \
   tests/unit/node-registry
 check_PROGRAMS += $(NODE_TESTS)
 TESTS += $(NODE_TESTS)
 NODE_TEST_LIBS = libnode.la libdata.la librunnel-base.la $(CMOCKA_LIBS)
+tests_unit_node_conf_SOURCES = \
+  tests/unit/node-conf.c tests/unit/plugins.c tests/unit/plugins.h tests/unit/check.h
+tests_unit_node_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_node_conf_LDADD = $(NODE_TEST_LIBS)
+EXTRA_DIST += tests/unit/conf-faults.txt
 tests_unit_node_inst_SOURCES = tests/unit/node-inst.c tests/unit/check.h tests/unit/env.h
 tests_unit_node_inst_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_node_inst_LDADD = $(NODE_TEST_LIBS)
