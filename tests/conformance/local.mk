@@ -40,3 +40,15 @@ tests_conformance_sync_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 tests_conformance_sync_LDADD = $(CONFORMANCE_LIBS)
 dist_check_SCRIPTS += tests/conformance/sync-incremental.sh
 TESTS += tests/conformance/sync-incremental.sh
+
+# One suite on every storage plugin: each script names a plugin.
+check_PROGRAMS += tests/conformance/storage/suite
+tests_conformance_storage_suite_SOURCES = \
+  tests/conformance/storage/store.h tests/conformance/storage/store.c tests/conformance/storage/suite.c
+tests_conformance_storage_suite_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+tests_conformance_storage_suite_LDADD = $(CONFORMANCE_LIBS)
+dist_check_SCRIPTS += tests/conformance/storage/memory.sh tests/conformance/storage/bdb.sh
+TESTS += tests/conformance/storage/memory.sh
+if BUILD_BDB
+TESTS += tests/conformance/storage/bdb.sh
+endif

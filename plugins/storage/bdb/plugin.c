@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * plugin.c — the storage plugin `bdb`: its options, its queues and the turns in which they are served.
+ * May touch: the host, Berkeley DB through bdb.h.
+ */
+#include "base/err.h"
+#include "config.h"
+#include "plugins/storage/bdb/bdb.h"
+#include <stdlib.h>
+
+struct bdb_conf {
+    int64_t cache;
+};
+
+struct bdb {
+    struct rn_bdb db;
+    int64_t cache;
+    struct rn_list commits, reads;
+    bool armed; /* serve() will be called */
+    runnel_done *stopped;
+    void *stopped_arg;
+};
+
+static const struct runnel_option options[] = {
+    {"cache", RUNNEL_OPT_SIZE, 0, offsetof(struct bdb_conf, cache), "32MiB", INT64_C(1) << 20, INT64_C(1) << 40,
+     "Memory for the pages of the database; less than 32MiB is slow with a thousand streams"},
+};
+
+/* ---- turns ---- */
+
+static void serve(void *arg);
+
+/* When the host has no memory to call us, the next request asks again. */
+static void arm(struct bdb *s) {
+    if (s->armed)
+        return;
+    s->armed = s->db.host->defer(s->db.inst, serve, s) == 0;
+    if (!s->armed)
+        s->db.host->log(s->db.inst, RUNNEL_ERROR, "out of memory: requests wait until there is some");
+}
+
+static void finish(struct bdb *s) {
+    runnel_done *stopped = s->stopped;
+    s->stopped = NULL;
+    rn_bdb_close(&s->db);
+    stopped(s->stopped_arg, NULL);
+}
+
+/* One turn: a group of commits, some reads, a checkpoint if it is due. What the callbacks ask for is
+ * put aside for the next turn. */
+static void serve(void *arg) {
+    struct bdb *s = arg;
+    s->armed = false;
+    rn_bdb_commit_some(&s->db, &s->commits);
+    rn_bdb_read_some(&s->db, &s->reads);
+    rn_bdb_checkpoint(&s->db);
+    if (!rn_list_empty(&s->commits) || !rn_list_empty(&s->reads))
+        arm(s);
+    else if (s->stopped)
+        finish(s);
+}
+
+static void ask(struct bdb *s, struct rn_list *queue, struct rn_request *r) {
+    if (!r)
+        return;
+    rn_list_add(queue, &r->link);
+    arm(s);
+}
+
+/* ---- the ops ---- */
+
+static void commit(void *self, const struct runnel_change *changes, size_t n, runnel_done *done, void *arg) {
+    struct bdb *s = self;
+    ask(s, &s->commits, rn_request_commit(changes, n, done, arg));
+}
+
+static void get(void *self, struct runnel_bytes key, uint64_t off, uint32_t max, runnel_data *data, void *arg) {
+    struct bdb *s = self;
+    ask(s, &s->reads, rn_request_get(key, off, max, data, arg));
+}
+
+static void scan(void *self, struct runnel_bytes from, struct runnel_bytes to, uint32_t limit, runnel_pair *pair,
+                 runnel_done *done, void *arg) {
+    struct bdb *s = self;
+    ask(s, &s->reads, rn_request_scan(from, to, limit, pair, done, arg));
+}
+
+static const struct runnel_storage ops = {.size = sizeof ops, .commit = commit, .get = get, .scan = scan};
+
+/* ---- the lifecycle ---- */
+
+static int create(struct runnel_inst *inst, const struct runnel_host *host, const void *conf, void **self,
+                  struct runnel_err *err) {
+    const struct bdb_conf *c = conf;
+    struct bdb *s = calloc(1, sizeof *s);
+    if (!s)
+        return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
+    s->db.inst = inst;
+    s->db.host = host;
+    s->db.lock = -1;
+    s->cache = c->cache;
+    rn_list_init(&s->commits);
+    rn_list_init(&s->reads);
+    *self = s;
+    return 0;
+}
+
+static int start(void *self, struct runnel_err *err) {
+    struct bdb *s = self;
+    s->db.dir = s->db.host->dir(s->db.inst);
+    if (!s->db.dir)
+        return rn_fail(err, RUNNEL_EUNSUPPORTED, "there is no directory here: use the storage plugin \"memory\"");
+    return rn_bdb_open(&s->db, s->cache, err);
+}
+
+static void stop(void *self, runnel_done *done, void *arg) {
+    struct bdb *s = self;
+    s->stopped = done;
+    s->stopped_arg = arg;
+    arm(s);
+}
+
+static void drop_all(struct rn_list *requests) {
+    while (!rn_list_empty(requests))
+        rn_request_drop(rn_list_of(requests->next, struct rn_request, link));
+}
+
+static void destroy(void *self) {
+    struct bdb *s = self;
+    drop_all(&s->commits);
+    drop_all(&s->reads);
+    rn_bdb_close(&s->db);
+    free(s);
+}
+
+const struct runnel_plugin runnel_plugin = {
+    .size = sizeof(struct runnel_plugin),
+    .abi_major = RUNNEL_ABI_MAJOR,
+    .abi_minor = 0,
+    .kind = RUNNEL_STORAGE,
+    .name = "bdb",
+    .version = PACKAGE_VERSION,
+    .summary = "Keeps everything in a Berkeley DB environment on disk",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .option_size = sizeof options[0],
+    .conf_size = sizeof(struct bdb_conf),
+    .create = create,
+    .start = start,
+    .stop = stop,
+    .destroy = destroy,
+    .ops = &ops,
+};
