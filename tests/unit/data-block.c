@@ -274,6 +274,25 @@ static void entries_have_one_spelling(void **state) {
     }
 }
 
+/* The reader itself bounds values, also where nobody looks into them. */
+static void the_length_of_a_value_is_bounded(void **state) {
+    (void)state;
+    for (size_t n = RN_MAX_VALUE - 1; n <= RN_MAX_VALUE + 1; n++) {
+        struct rn_buf b = {0};
+        struct rn_cursor c;
+        struct rn_obs o;
+        assert_int_equal(rn_buf_leb(&b, 0), 0);
+        assert_int_equal(rn_buf_leb(&b, n), 0);
+        uint8_t *room = rn_buf_room(&b, n);
+        assert_non_null(room);
+        memset(room, '1', n);
+        b.n += n;
+        rn_cursor_init(&c, b.p, b.n, 0, 0);
+        assert_int_equal(rn_cursor_next(&c, &o, NULL), n <= RN_MAX_VALUE ? 1 : -RUNNEL_EDAMAGED);
+        rn_buf_free(&b);
+    }
+}
+
 static void the_number_is_bounded(void **state) {
     (void)state;
     struct made m;
@@ -323,6 +342,7 @@ int main(void) {
         cmocka_unit_test(every_cut_between_observations_is_a_block),
         cmocka_unit_test(runs_are_slices),
         cmocka_unit_test(entries_have_one_spelling),
+        cmocka_unit_test(the_length_of_a_value_is_bounded),
         cmocka_unit_test(the_number_is_bounded),
         cmocka_unit_test(what_is_accepted_is_what_we_write),
     };

@@ -138,6 +138,17 @@ static void the_count_is_bound(void **state) {
     rn_buf_free(&work);
 }
 
+/* A block that is not as long as its count says has no roots, whatever they would be. */
+static void the_block_is_as_long_as_its_count(void **state) {
+    struct history *s = *state;
+    struct rn_proof p;
+    struct rn_hash a, b;
+    history_leaves(s, 700);
+    assert_int_equal(rn_proof_make(600, 700, leaf_of(s, 600, 700), range_of, s, &p), 0);
+    for (p.b = 690; p.b <= 710; p.b++)
+        assert_int_equal(rn_proof_roots(s->h, &p, &a, &b, NULL), p.b == 700 ? 0 : -RUNNEL_EDAMAGED);
+}
+
 static void proofs_have_one_spelling(void **state) {
     struct history *s = *state;
     struct rn_proof p;
@@ -200,9 +211,13 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_pair_is_proven),     cmocka_unit_test(no_altered_bit_passes),
-        cmocka_unit_test(proofs_are_of_their_pair), cmocka_unit_test(the_count_is_bound),
-        cmocka_unit_test(proofs_have_one_spelling), cmocka_unit_test(making_refuses),
+        cmocka_unit_test(every_pair_is_proven),
+        cmocka_unit_test(no_altered_bit_passes),
+        cmocka_unit_test(proofs_are_of_their_pair),
+        cmocka_unit_test(the_count_is_bound),
+        cmocka_unit_test(proofs_have_one_spelling),
+        cmocka_unit_test(making_refuses),
+        cmocka_unit_test(the_block_is_as_long_as_its_count),
     };
     return cmocka_run_group_tests_name("data-proof", tests, setup, teardown);
 }
