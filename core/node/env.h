@@ -39,6 +39,7 @@ struct rn_env {
      * why) or in the simulator (err untouched). The string lives as long as the env. */
     const char *(*dir)(void *ctx, uint32_t kind, const char *name, struct runnel_err *err);
     const struct rn_log *log;
+    int64_t uid; /* the user this process runs as, who has all rights over local links; -1: nobody */
 };
 
 #ifdef __cplusplus

@@ -3,18 +3,46 @@
 # May touch: the build folder.
 noinst_LTLIBRARIES += libnode.la
 libnode_la_SOURCES = \
+  core/node/access.c core/node/access.h \
+  core/node/ask.c \
+  core/node/author.c core/node/author.h \
+  core/node/blocks.c core/node/blocks.h \
+  core/node/call.c \
   core/node/conf.c core/node/conf.h \
   core/node/conf_node.c \
   core/node/conf_sections.c \
   core/node/conf_streams.c \
   core/node/conf_texts.c core/node/conf_texts.h \
+  core/node/create.c \
   core/node/describe.c \
   core/node/env.h \
+  core/node/fetch.c \
   core/node/fill.c core/node/fill.h \
+  core/node/flight.c \
+  core/node/follow.c core/node/follow.h \
+  core/node/info.c \
+  core/node/inner.h \
   core/node/inst.c core/node/inst.h \
   core/node/kind.c \
+  core/node/live.c \
+  core/node/load.c \
   core/node/loop.c core/node/loop.h \
+  core/node/methods.c core/node/methods.h \
   core/node/near.c core/node/near.h \
-  core/node/node.h \
+  core/node/node.c core/node/node.h \
+  core/node/note.c \
   core/node/option.c core/node/option.h \
-  core/node/registry.c core/node/registry.h
+  core/node/peers.c core/node/peers.h \
+  core/node/place.c core/node/place.h \
+  core/node/probe.c \
+  core/node/reads.c \
+  core/node/registry.c core/node/registry.h \
+  core/node/seek.c \
+  core/node/session.c core/node/session.h \
+  core/node/sessionstate.h \
+  core/node/store.c core/node/store.h \
+  core/node/stream.c core/node/stream.h \
+  core/node/subscribe.c \
+  core/node/upstream.c core/node/upstream.h \
+  core/node/upstreamstate.h \
+  core/node/verify.c

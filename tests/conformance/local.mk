@@ -52,11 +52,3 @@ TESTS += tests/conformance/storage/memory.sh
 if BUILD_BDB
 TESTS += tests/conformance/storage/bdb.sh
 endif
-
-# The suite of the discovery plugins.
-check_PROGRAMS += tests/conformance/discovery
-tests_conformance_discovery_SOURCES = tests/conformance/discovery.c
-tests_conformance_discovery_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
-tests_conformance_discovery_LDADD = $(CONFORMANCE_LIBS)
-dist_check_SCRIPTS += tests/conformance/discovery-static.sh
-TESTS += tests/conformance/discovery-static.sh

@@ -7,9 +7,3 @@ plugins_transport_tcp_transport_tcp_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CFLA
 plugins_transport_tcp_transport_tcp_la_LDFLAGS = $(PLUGIN_LINK)
 plugins_transport_tcp_transport_tcp_la_LIBADD = $(TRANSPORT_LIBS)
 EXTRA_DIST += plugins/transport/tcp/README.md
-
-check_PROGRAMS += plugins/transport/tcp/tcp-test
-plugins_transport_tcp_tcp_test_SOURCES = plugins/transport/tcp/tcp_test.c
-plugins_transport_tcp_tcp_test_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
-plugins_transport_tcp_tcp_test_LDADD = $(CONFORMANCE_LIBS)
-TESTS += plugins/transport/tcp/tcp-test

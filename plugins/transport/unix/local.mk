@@ -7,9 +7,3 @@ plugins_transport_unix_transport_unix_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CF
 plugins_transport_unix_transport_unix_la_LDFLAGS = $(PLUGIN_LINK)
 plugins_transport_unix_transport_unix_la_LIBADD = $(TRANSPORT_LIBS)
 EXTRA_DIST += plugins/transport/unix/README.md
-
-check_PROGRAMS += plugins/transport/unix/unix-test
-plugins_transport_unix_unix_test_SOURCES = plugins/transport/unix/unix_test.c
-plugins_transport_unix_unix_test_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
-plugins_transport_unix_unix_test_LDADD = $(CONFORMANCE_LIBS)
-TESTS += plugins/transport/unix/unix-test

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * author.h — the author's side: streams are created, observations appended, heads signed.
+ * May touch: the streams of this node's own, the store, the env's signature.
+ *
+ * What has come in while one commit was on its way to the disk goes into the next, over all streams,
+ * under one signature. Nothing of a commit is told to anybody before it is durable.
+ */
+#ifndef RN_NODE_AUTHOR_H
+#define RN_NODE_AUTHOR_H
+
+#include "node/session.h"
+#include "node/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rn_commit;
+
+struct rn_author {
+    struct rn_node *node;
+    struct rn_list dirty;     /* streams with publishes that wait */
+    struct rn_task task;      /* builds the next commit */
+    struct rn_commit *flying; /* the commit on its way, or NULL */
+    int stopping;
+};
+
+void rn_author_init(struct rn_author *a, struct rn_node *n);
+/* Drops all that waits, without answers (the node goes). */
+void rn_author_drop(struct rn_author *a);
+/* Whether nothing waits and nothing is on its way. */
+int rn_author_idle(const struct rn_author *a);
+
+/* Takes a PUBLISH frame. It is answered when durable, or refused. 0, or a negative code when the
+ * publish is refused at once: the caller answers with err. */
+int rn_author_publish(struct rn_author *a, struct rn_session *s, const struct rn_frame *f, struct runnel_err *err);
+/* The method create. The call is answered when the stream is durable. */
+void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn_json *params);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT
+ * blocks.c — closed blocks, read once for all who wait, checked, and kept for a while (blocks.h).
+ * May touch: the store.
+ */
+#include "node/blocks.h"
+
+#include "base/err.h"
+#include "node/inner.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE_KEY 12u
+
+/* A checked block that is kept for further readers. */
+struct cached {
+    struct rn_list age; /* least recently used first */
+    uint8_t key[CACHE_KEY];
+    size_t n;
+    uint8_t bytes[];
+};
+
+/* A block that is being read. */
+struct reading {
+    struct rn_op op;
+    struct rn_stream *stream;
+    uint64_t k;
+    uint8_t key[CACHE_KEY];
+    struct rn_list waiting;
+    struct cached *block;
+};
+
+struct rn_blocks {
+    struct rn_node *node;
+    struct rn_map *cached;  /* key → struct cached */
+    struct rn_map *reading; /* key → struct reading */
+    struct rn_list ages;
+    size_t bytes;
+};
+
+static void make_key(uint8_t key[CACHE_KEY], const struct rn_stream *s, uint64_t k) {
+    rn_put_le32(key, s->number);
+    rn_put_le64(key + 4, k);
+}
+
+struct rn_blocks *rn_blocks_new(struct rn_node *n) {
+    struct rn_blocks *b = calloc(1, sizeof *b);
+    uint8_t seed[16];
+    if (!b)
+        return NULL;
+    n->env->random(n->env->ctx, seed, sizeof seed);
+    b->node = n;
+    b->cached = rn_map_new(seed);
+    b->reading = rn_map_new(seed);
+    rn_list_init(&b->ages);
+    if (!b->cached || !b->reading) {
+        rn_blocks_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+static void forget(struct rn_blocks *b, struct cached *c) {
+    (void)rn_map_del(b->cached, c->key, CACHE_KEY);
+    rn_list_del(&c->age);
+    b->bytes -= c->n;
+    free(c);
+}
+
+void rn_blocks_free(struct rn_blocks *b) {
+    if (!b)
+        return;
+    while (b->cached && !rn_list_empty(&b->ages))
+        forget(b, rn_list_of(b->ages.next, struct cached, age));
+    if (b->cached)
+        rn_map_free(b->cached);
+    if (b->reading)
+        rn_map_free(b->reading);
+    free(b);
+}
+
+void rn_block_wait_init(struct rn_block_wait *w, rn_block_fn *fn) {
+    rn_list_init(&w->link);
+    w->fn = fn;
+}
+
+void rn_block_wait_cancel(struct rn_block_wait *w) {
+    rn_list_del(&w->link);
+}
+
+int rn_block_at_hand(struct rn_stream *s, uint64_t k, struct runnel_bytes *out) {
+    if (k == rn_stream_open_block(s)) {
+        *out = rn_buf_bytes(&s->tail.open);
+        return 1;
+    }
+    uint8_t key[CACHE_KEY];
+    struct rn_blocks *b = s->node->blocks;
+    make_key(key, s, k);
+    struct cached *c = rn_map_get(b->cached, key, CACHE_KEY);
+    if (!c)
+        return 0;
+    rn_list_del(&c->age);
+    rn_list_add(&b->ages, &c->age);
+    *out = (struct runnel_bytes){c->bytes, c->n};
+    return 1;
+}
+
+static void reading_free(struct rn_op *op) {
+    struct reading *r = (struct reading *)op;
+    while (!rn_list_empty(&r->waiting))
+        rn_list_del(r->waiting.next);
+    free(r->block);
+    free(r);
+}
+
+/* Keeps the block, making room first; the newest stays even if it is over the bound alone. */
+static void keep(struct rn_blocks *b, struct reading *r) {
+    struct cached *c = r->block;
+    while (b->bytes + c->n > RN_BLOCK_CACHE && !rn_list_empty(&b->ages))
+        forget(b, rn_list_of(b->ages.next, struct cached, age));
+    memcpy(c->key, r->key, CACHE_KEY);
+    rn_list_init(&c->age);
+    if (rn_map_put(b->cached, c->key, CACHE_KEY, c) != 0)
+        return; /* stays with the reading, and goes with it */
+    rn_list_add(&b->ages, &c->age);
+    b->bytes += c->n;
+    r->block = NULL;
+}
+
+static void finish(struct reading *r, const struct runnel_err *err) {
+    struct rn_blocks *b = r->stream->node->blocks;
+    struct runnel_bytes bytes = {NULL, 0};
+    (void)rn_map_del(b->reading, r->key, CACHE_KEY);
+    if (!err) {
+        bytes = (struct runnel_bytes){r->block->bytes, r->block->n};
+        keep(b, r);
+    }
+    while (!rn_list_empty(&r->waiting)) {
+        struct rn_block_wait *w = rn_list_of(r->waiting.next, struct rn_block_wait, link);
+        rn_list_del(&w->link);
+        w->fn(w, bytes, err);
+    }
+    rn_op_end(&r->op);
+}
+
+static void finish_failed(struct reading *r, const struct runnel_err *err) {
+    char id[RN_ID_TEXT];
+    struct runnel_err why;
+    rn_err_copy(&why, err);
+    rn_wrap(&why, "stream %s: block %llu cannot be read from the store", rn_id_format(&r->stream->desc->id, id),
+            (unsigned long long)r->k);
+    rn_stream_log(r->stream, RUNNEL_ERROR, "store", "%s", why.msg);
+    finish(r, &why);
+}
+
+static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const struct runnel_err *err) {
+    struct reading *r = arg;
+    struct runnel_err why;
+    (void)first;
+    if (!err) {
+        struct rn_hash have = rn_hash_leaf(r->stream->node->hasher, r->block->bytes, r->block->n, NULL, 0);
+        if (!rn_hash_equal(&have, hash)) {
+            rn_fail(&why, RUNNEL_EDAMAGED, "its bytes do not give the hash in its tree: the disk has altered them");
+            err = &why;
+        }
+    }
+    if (err)
+        finish_failed(r, err);
+    else
+        finish(r, NULL);
+}
+
+static void on_bytes(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
+    struct reading *r = arg;
+    struct runnel_err why;
+    if (!err) {
+        r->block = malloc(sizeof *r->block + data.n);
+        if (r->block) {
+            r->block->n = data.n;
+            if (data.n)
+                memcpy(r->block->bytes, data.p, data.n);
+        }
+        if (!r->block || rn_leaf_read(r->stream, r->k + 1, on_leaf, r) != 0) {
+            rn_fail(&why, RUNNEL_ENOMEM, "out of memory");
+            err = &why;
+        }
+    }
+    if (err)
+        finish_failed(r, err);
+}
+
+int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w) {
+    struct rn_blocks *b = s->node->blocks;
+    uint8_t key[CACHE_KEY];
+    make_key(key, s, k);
+    struct reading *r = rn_map_get(b->reading, key, CACHE_KEY);
+    if (!r) {
+        r = calloc(1, sizeof *r);
+        if (!r || rn_map_put(b->reading, key, CACHE_KEY, r) != 0) {
+            free(r);
+            return -RUNNEL_ENOMEM;
+        }
+        rn_op_begin(&s->node->ops, &r->op, reading_free);
+        r->stream = s;
+        r->k = k;
+        memcpy(r->key, key, CACHE_KEY);
+        rn_list_init(&r->waiting);
+        struct rn_place p = rn_place_block(s->number, k);
+        rn_list_add(&r->waiting, &w->link);
+        rn_store_get(&s->node->store, &p, 0, RN_BLOCK_BYTES, on_bytes, r);
+        return 0;
+    }
+    rn_list_add(&r->waiting, &w->link);
+    return 0;
+}
+
+/* ---- leaves ---- */
+
+struct leaf_read {
+    struct rn_op op;
+    rn_leaf_fn *fn;
+    void *arg;
+};
+
+static void leaf_read_free(struct rn_op *op) {
+    free(op);
+}
+
+static void on_leaf_entry(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
+    struct leaf_read *l = arg;
+    struct rn_hash hash = {{0}};
+    struct runnel_err why;
+    int64_t first = 0;
+    rn_leaf_fn *fn = l->fn;
+    void *fn_arg = l->arg;
+    if (!err && data.n != RN_LEAF_ENTRY) {
+        rn_fail(&why, RUNNEL_EDAMAGED, "its leaf hash is missing in the store");
+        err = &why;
+    }
+    if (!err) {
+        memcpy(hash.b, data.p, RN_HASH);
+        first = (int64_t)rn_get_le64(data.p + RN_HASH);
+    }
+    rn_op_end(&l->op);
+    fn(fn_arg, &hash, first, err);
+}
+
+int rn_leaf_read(struct rn_stream *s, uint64_t leaf, rn_leaf_fn *fn, void *arg) {
+    struct leaf_read *l = calloc(1, sizeof *l);
+    uint32_t off;
+    if (!l)
+        return -RUNNEL_ENOMEM;
+    l->fn = fn;
+    l->arg = arg;
+    rn_op_begin(&s->node->ops, &l->op, leaf_read_free);
+    struct rn_place p = rn_place_node(s->number, 0, leaf, &off);
+    rn_store_get(&s->node->store, &p, off, RN_LEAF_ENTRY, on_leaf_entry, l);
+    return 0;
+}

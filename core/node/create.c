@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * create.c — the method create: a new stream of this node's own, with a signed head of nothing (author.h).
+ * May touch: the store, the env's signature.
+ */
+#include "base/err.h"
+#include "base/json.h"
+#include "node/inner.h"
+#include <stdlib.h>
+
+struct creating {
+    struct rn_op op;
+    struct rn_stream *stream;
+    struct rn_call *call;
+    struct rn_changes changes;
+    struct rn_growth growth;
+    struct rn_signed_head head;
+};
+
+static void creating_free(struct rn_op *op) {
+    struct creating *c = (struct creating *)op;
+    if (c->call)
+        rn_call_free(c->call);
+    rn_growth_free(&c->growth);
+    rn_changes_free(&c->changes);
+    free(c);
+}
+
+static void answer(struct rn_call *call, const struct rn_stream *s, int created) {
+    struct rn_buf b = {.max = RN_MAX_FRAME};
+    struct rn_jw w;
+    char id[RN_ID_TEXT];
+    rn_jw_init(&w, &b);
+    rn_jw_object(&w);
+    rn_jw_kstr(&w, "stream", rn_id_format(&s->desc->id, id));
+    rn_jw_key(&w, "descriptor");
+    rn_jw_raw(&w, s->desc->bytes.p, s->desc->bytes.n);
+    rn_jw_kbool(&w, "created", created);
+    rn_jw_end_object(&w);
+    rn_call_answer(call, rn_buf_bytes(&b));
+    rn_buf_free(&b);
+}
+
+/* A stream whose records could not be stored is as if it had never been. */
+static void take_back(struct rn_stream *s) {
+    (void)rn_map_del(s->node->streams, s->desc->id.b, sizeof s->desc->id.b);
+    rn_stream_free(s);
+}
+
+static void on_durable(void *arg, const struct runnel_err *err) {
+    struct creating *c = arg;
+    struct rn_call *call = c->call;
+    struct rn_stream *s = c->stream;
+    struct runnel_err why;
+    c->call = NULL;
+    if (err) {
+        rn_err_copy(&why, err);
+        rn_wrap(&why, "create: not stored");
+    } else if (rn_growth_take(&c->growth, &c->head) != 0) {
+        err = &why;
+        rn_fail(&why, RUNNEL_ENOMEM, "create: out of memory");
+    }
+    rn_op_end(&c->op);
+    if (err) {
+        rn_call_fail(call, &why);
+        take_back(s);
+        return;
+    }
+    s->ready = 1;
+    answer(call, s, 1);
+}
+
+static int sign(void *arg, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
+    const struct rn_node *node = arg;
+    return node->env->sign(node->env->ctx, purpose, p, n, sig);
+}
+
+/* The records of the new stream, and its first head. */
+static int gather(struct creating *c, struct runnel_err *err) {
+    struct rn_stream *s = c->stream;
+    struct rn_node *n = s->node;
+    struct rn_buf b = {.n = 0};
+    c->head.head = (struct rn_head){.descriptor = s->desc->hash,
+                                    .root = rn_tail_root(&s->tail),
+                                    .signed_at = n->env->wall(n->env->ctx),
+                                    .through = RN_THROUGH_NONE};
+    int rc = rn_growth_begin(&c->growth, s, NULL, &c->changes);
+    if (rc != 0)
+        return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
+    rn_stream_store_new(s, &c->changes);
+    rc = rn_attest(n->hasher, &c->head.head, 1, sign, n, &c->head.attestation, err);
+    if (rc == 0 && (rc = rn_signed_head_encode(&c->head, &b)) != 0)
+        rn_fail(err, -rc, "out of memory");
+    if (rc == 0)
+        rn_growth_state(&c->growth, rn_buf_bytes(&b), (struct runnel_bytes){NULL, 0});
+    rn_buf_free(&b);
+    return rc;
+}
+
+static void begin(struct rn_node *n, struct rn_call *call, struct rn_descriptor *d) {
+    struct creating *c = calloc(1, sizeof *c);
+    struct runnel_err err;
+    if (!c || rn_stream_new(n, d, n->next_number, &c->stream) != 0) {
+        if (!c)
+            rn_descriptor_free(d);
+        free(c);
+        rn_fail(&err, RUNNEL_ENOMEM, "create: out of memory");
+        rn_call_fail(call, &err);
+        return;
+    }
+    struct rn_stream *s = c->stream;
+    rn_op_begin(&n->ops, &c->op, creating_free);
+    int rc = gather(c, &err);
+    if (rc == 0) {
+        c->call = call;
+        rc = rn_store_commit(&n->store, &c->changes, on_durable, c);
+        if (rc == 0)
+            return;
+        c->call = NULL;
+        rn_fail(&err, -rc, "the commit cannot be asked for");
+    }
+    rn_op_end(&c->op);
+    rn_wrap(&err, "create");
+    rn_call_fail(call, &err);
+    take_back(s);
+}
+
+void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn_json *params) {
+    struct rn_node *n = a->node;
+    const struct rn_json *o = rn_json_get(params, "descriptor");
+    struct rn_descriptor *d;
+    struct runnel_err err;
+    int rc = 0;
+    if (!o || o->type != RN_OBJECT)
+        rc = rn_fail(&err, RUNNEL_EINVALID, "create: descriptor: want an object with source, stream, target");
+    if (rc == 0 && (rc = rn_descriptor_make(n->hasher, o, &n->id, &d, &err)) != 0)
+        rn_wrap(&err, "create");
+    if (rc != 0) {
+        rn_call_fail(call, &err);
+        return;
+    }
+    struct rn_stream *s = rn_stream_find(n, &d->id);
+    if (!s && rn_map_count(n->streams) >= RN_MAX_STREAMS) {
+        rn_descriptor_free(d);
+        rn_fail(&err, RUNNEL_ETOOBIG, "create: this node has %d streams (limit STREAMS)", RN_MAX_STREAMS);
+        rn_call_fail(call, &err);
+        return;
+    }
+    if (!s) {
+        begin(n, call, d);
+        return;
+    }
+    int same = rn_hash_equal(&s->desc->hash, &d->hash);
+    rn_descriptor_free(d);
+    if (same && s->ready) {
+        answer(call, s, 0);
+        return;
+    }
+    if (same)
+        rn_fail(&err, RUNNEL_EBUSY, "create: the stream is being created by another request; ask again");
+    else
+        rn_fail(&err, RUNNEL_ECONFLICT,
+                "create: another descriptor has this stream id; change a word in meta.description");
+    rn_call_fail(call, &err);
+}

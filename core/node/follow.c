@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT
+ * follow.c — serving a follow: where it begins, what it sends next, when it ends (follow.h).
+ * May touch: the stream it reads and the session it writes to.
+ */
+#include "node/follow.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "node/sessionstate.h"
+#include <stdlib.h>
+
+static void on_block(struct rn_block_wait *w, struct runnel_bytes block, const struct runnel_err *err);
+
+/* ---- opening ---- */
+
+static int add_to_session(struct rn_follow *f) {
+    struct rn_session *s = f->session;
+    uint8_t key[8];
+    if (!s->follows) {
+        uint8_t seed[16];
+        s->node->env->random(s->node->env->ctx, seed, sizeof seed);
+        s->follows = rn_map_new(seed);
+        if (!s->follows)
+            return -RUNNEL_ENOMEM;
+    }
+    rn_put_le64(key, f->id);
+    return rn_map_put(s->follows, key, sizeof key, f);
+}
+
+static int answer(struct rn_call *call, const struct rn_follow *f) {
+    struct rn_buf b = {.max = 1024};
+    struct rn_jw w;
+    char id[RN_ID_TEXT];
+    rn_jw_init(&w, &b);
+    rn_jw_object(&w);
+    rn_jw_kstr(&w, "stream", rn_id_format(&f->stream->desc->id, id));
+    rn_jw_key(&w, "from");
+    rn_jw_u64(&w, f->next);
+    rn_jw_key(&w, "count");
+    rn_jw_u64(&w, f->stream->tail.count);
+    rn_jw_kbool(&w, "live", rn_stream_live(f->stream));
+    rn_jw_end_object(&w);
+    int rc = b.failed;
+    if (rc == 0)
+        rn_call_answer(call, rn_buf_bytes(&b));
+    rn_buf_free(&b);
+    return rc;
+}
+
+/* Answers the call and begins to send. */
+static void start(struct rn_call *call, struct rn_stream *s, const struct rn_follow_spec *spec, uint64_t from) {
+    struct runnel_err err;
+    struct rn_follow *f = calloc(1, sizeof *f);
+    struct rn_session *session = call->session;
+    rn_fail(&err, RUNNEL_ENOMEM, "follow: out of memory");
+    if (!f || !session) {
+        free(f);
+        rn_call_fail(call, &err);
+        return;
+    }
+    *f = (struct rn_follow){.session = session,
+                            .stream = s,
+                            .id = call->id,
+                            .next = from,
+                            .until = spec->until,
+                            .until_time = spec->until_time,
+                            .has_until_time = spec->has_until_time,
+                            .credit = (int64_t)spec->credit,
+                            .heads = spec->heads,
+                            .told_live = -1,
+                            .told_signed = INT64_MIN};
+    rn_list_init(&f->busy_link);
+    rn_list_init(&f->stream_link);
+    rn_block_wait_init(&f->wait, on_block);
+    if (add_to_session(f) != 0) {
+        free(f);
+        rn_call_fail(call, &err);
+        return;
+    }
+    rn_list_add(&s->follows, &f->stream_link);
+    s->node->n_follows++;
+    if (answer(call, f) != 0) {
+        rn_follow_free(f);
+        rn_call_fail(call, &err);
+        return;
+    }
+    rn_follow_wake(f);
+}
+
+/* A follow whose place is being looked for. */
+struct opening {
+    struct rn_op op;
+    struct rn_call *call;
+    struct rn_stream *stream;
+    struct rn_follow_spec spec;
+};
+
+static void opening_free(struct rn_op *op) {
+    struct opening *o = (struct opening *)op;
+    if (o->call)
+        rn_call_free(o->call);
+    free(o);
+}
+
+static void on_place(void *arg, uint64_t seq, const struct runnel_err *err) {
+    struct opening *o = arg;
+    struct rn_call *call = o->call;
+    struct rn_stream *s = o->stream;
+    struct rn_follow_spec spec = o->spec;
+    o->call = NULL;
+    rn_op_end(&o->op);
+    if (err)
+        rn_call_fail(call, err);
+    else if (!call->session)
+        rn_call_free(call);
+    else
+        start(call, s, &spec, seq);
+}
+
+void rn_follow_open(struct rn_call *call, struct rn_stream *s, const struct rn_follow_spec *spec) {
+    struct runnel_err err;
+    if (!spec->has_from_time) {
+        start(call, s, spec, spec->now ? s->tail.count : spec->from);
+        return;
+    }
+    struct opening *o = calloc(1, sizeof *o);
+    if (o) {
+        o->call = call;
+        o->stream = s;
+        o->spec = *spec;
+        rn_op_begin(&s->node->ops, &o->op, opening_free);
+        if (rn_seek(s, spec->from_time, on_place, o, NULL) == 0)
+            return;
+        o->call = NULL;
+        rn_op_end(&o->op);
+    }
+    rn_fail(&err, RUNNEL_ENOMEM, "follow: out of memory");
+    rn_call_fail(call, &err);
+}
+
+void rn_follow_free(struct rn_follow *f) {
+    uint8_t key[8];
+    rn_put_le64(key, f->id);
+    (void)rn_map_del(f->session->follows, key, sizeof key);
+    rn_list_del(&f->stream_link);
+    rn_list_del(&f->busy_link);
+    rn_block_wait_cancel(&f->wait);
+    rn_buf_free(&f->goal);
+    f->stream->node->n_follows--;
+    free(f);
+}
+
+/* ---- sending ---- */
+
+void rn_follow_wake(struct rn_follow *f) {
+    if (!rn_list_linked(&f->busy_link))
+        rn_list_add(&f->session->busy, &f->busy_link);
+    rn_session_flush_soon(f->session);
+}
+
+void rn_follow_credit(struct rn_follow *f, uint64_t bytes) {
+    int64_t room = RN_MAX_CREDIT - f->credit;
+    f->credit += bytes < (uint64_t)room ? (int64_t)bytes : room;
+    rn_follow_wake(f);
+}
+
+static void send_state(struct rn_follow *f, const char *end, const struct runnel_err *err) {
+    struct rn_buf b = {.max = 4096};
+    struct rn_jw w;
+    rn_jw_init(&w, &b);
+    rn_jw_object(&w);
+    if (end)
+        rn_jw_kstr(&w, "end", end);
+    else
+        rn_jw_kbool(&w, "live", f->told_live);
+    if (err) {
+        rn_jw_kstr(&w, "code", rn_code_word(err->code));
+        rn_jw_kstr(&w, "message", err->msg);
+    }
+    rn_jw_key(&w, "next");
+    rn_jw_u64(&w, f->next);
+    rn_jw_end_object(&w);
+    if (b.failed == 0)
+        (void)rn_frame_json(rn_session_out(f->session), RN_FRAME_STATE, f->id, rn_buf_bytes(&b));
+    rn_buf_free(&b);
+    rn_session_flush_soon(f->session);
+}
+
+static void end(struct rn_follow *f, const struct runnel_err *err) {
+    send_state(f, err ? "error" : "done", err);
+    rn_follow_free(f);
+}
+
+/* Cuts a run where its observations reach the time at which the follow ends. */
+static int cut_by_time(const struct rn_follow *f, struct rn_run *run, uint64_t *to, struct runnel_err *err) {
+    struct rn_cursor c;
+    struct rn_obs o;
+    int rc;
+    *to = UINT64_MAX;
+    if (!f->has_until_time || run->last < f->until_time)
+        return 0;
+    rn_cursor_init(&c, run->entries.p, run->entries.n, f->next, run->base);
+    while ((rc = rn_cursor_next(&c, &o, err)) > 0)
+        if (o.time >= f->until_time) {
+            *to = o.seq;
+            return 0;
+        }
+    return rc;
+}
+
+/* Sends one run out of a block. 1: sent; 0: the end by time is reached here; or a negative code. */
+static int send_run(struct rn_follow *f, struct runnel_bytes block, uint64_t limit, struct runnel_err *err) {
+    uint64_t first = f->next / RN_MAX_BLOCK * RN_MAX_BLOCK, cut;
+    uint64_t to = limit - first < RN_MAX_BLOCK ? limit - first : RN_MAX_BLOCK;
+    size_t most = f->credit < (int64_t)RN_RUN_MAX ? (size_t)f->credit : RN_RUN_MAX;
+    struct rn_run run;
+    int rc = rn_block_run(block.p, block.n, f->next - first, to, most, &run, err);
+    if (rc == 0)
+        rc = cut_by_time(f, &run, &cut, err);
+    if (rc == 0 && cut == f->next)
+        return 0;
+    if (rc == 0 && cut != UINT64_MAX)
+        rc = rn_block_run(block.p, block.n, f->next - first, cut - first, most, &run, err);
+    if (rc == 0 && run.count == 0)
+        rc = rn_fail(err, RUNNEL_EDAMAGED, "block %llu holds fewer observations than it should",
+                     (unsigned long long)(f->next / RN_MAX_BLOCK));
+    if (rc == 0 && (rc = rn_frame_data(rn_session_out(f->session), f->id, f->next, run.base, run.entries)) != 0)
+        rn_fail(err, -rc, "an observation cannot be sent");
+    if (rc != 0)
+        return rc;
+    f->next += run.count;
+    f->credit -= (int64_t)run.entries.n;
+    return 1;
+}
+
+/* With heads: takes the newest head as what to send up to, if it is news. */
+static void take_goal(struct rn_follow *f) {
+    const struct rn_stream *s = f->stream;
+    const struct rn_head *h = &s->head.head;
+    if (f->goal.n || !s->has_head || h->count < f->next)
+        return;
+    if (f->told_signed != INT64_MIN && h->count == f->told_count && h->signed_at == f->told_signed)
+        return;
+    if (rn_buf_add(&f->goal, s->head_bytes.p, s->head_bytes.n) != 0) {
+        rn_buf_free(&f->goal);
+        return;
+    }
+    f->goal_count = f->told_count = h->count;
+    f->told_signed = h->signed_at;
+}
+
+/* All up to the limit has been sent. 1: there may be more at once. */
+static int caught_up(struct rn_follow *f) {
+    if (f->goal.n) {
+        (void)rn_frame_head(rn_session_out(f->session), f->id, rn_buf_bytes(&f->goal));
+        rn_buf_free(&f->goal);
+        return 1;
+    }
+    int live = rn_stream_live(f->stream);
+    if (live != f->told_live) {
+        f->told_live = live;
+        send_state(f, NULL, NULL);
+    }
+    return 0;
+}
+
+/* How far may be sent now: to the goal for a peer that wants heads, else all that is held. */
+static uint64_t limit_of(struct rn_follow *f) {
+    uint64_t limit = f->stream->tail.count;
+    if (f->heads) {
+        take_goal(f);
+        limit = f->goal.n ? f->goal_count : f->next;
+    }
+    return limit < f->until ? limit : f->until;
+}
+
+/* One run from a block that is at hand. 1: may go on; 0: it has ended. */
+static int send_from(struct rn_follow *f, struct runnel_bytes block, uint64_t limit) {
+    struct runnel_err err;
+    int rc = send_run(f, block, limit, &err);
+    if (rc > 0)
+        return 1;
+    end(f, rc < 0 ? &err : NULL);
+    return 0;
+}
+
+int rn_follow_pump(struct rn_follow *f) {
+    struct runnel_bytes block;
+    struct runnel_err err;
+    uint64_t limit = limit_of(f);
+    if (f->next >= f->until) {
+        end(f, NULL);
+        return 0;
+    }
+    if (f->next >= limit)
+        return caught_up(f);
+    if (f->credit <= 0 || rn_list_linked(&f->wait.link))
+        return 0;
+    if (rn_block_at_hand(f->stream, f->next / RN_MAX_BLOCK, &block))
+        return send_from(f, block, limit);
+    if (rn_block_read(f->stream, f->next / RN_MAX_BLOCK, &f->wait) != 0) {
+        rn_fail(&err, RUNNEL_ENOMEM, "out of memory");
+        end(f, &err);
+    }
+    return 0;
+}
+
+/* The block has come from the disk. One run goes out here, so that a follow gets on even if the
+ * block leaves the cache at once. */
+static void on_block(struct rn_block_wait *w, struct runnel_bytes block, const struct runnel_err *err) {
+    struct rn_follow *f = rn_list_of(w, struct rn_follow, wait);
+    if (err)
+        end(f, err);
+    else if (send_from(f, block, limit_of(f)))
+        rn_follow_wake(f);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * inner.h — what a node is made of, for the files of core/node alone.
+ * May touch: nothing; declarations.
+ */
+#ifndef RN_NODE_INNER_H
+#define RN_NODE_INNER_H
+
+#include "base/map.h"
+#include "node/author.h"
+#include "node/blocks.h"
+#include "node/follow.h"
+#include "node/inst.h"
+#include "node/loop.h"
+#include "node/node.h"
+#include "node/session.h"
+#include "node/stream.h"
+
+#define RN_NONCE 16u
+#define RN_AGENT "runneld/" PACKAGE_VERSION
+
+enum rn_phase { RN_NEW, RN_STARTING, RN_SERVING, RN_STOPPING, RN_STOPPED };
+
+/* An instance of the config, in its order. */
+struct rn_member {
+    const struct rn_section *section;
+    struct runnel_inst *inst;
+    int started;
+};
+
+struct rn_node {
+    const struct rn_env *env;
+    const struct rn_conf *conf;
+    const struct rn_registry *registry;
+    struct rn_key id;
+    uint8_t nonce[RN_NONCE]; /* new at each start */
+    enum rn_phase phase;
+    int64_t started; /* monotonic */
+    struct rn_loop loop;
+    struct rn_hasher *hasher;
+    struct rn_inst_services services;
+    struct rn_member *members;
+    size_t n_members;
+    struct rn_store store;
+    struct rn_blocks *blocks;
+    struct rn_list ops; /* of struct rn_op */
+
+    struct rn_map *streams; /* stream id → struct rn_stream */
+    uint32_t next_number;
+    struct rn_author author;
+
+    struct rn_list sessions; /* of struct rn_session */
+    struct rn_list gone;     /* closed ones, freed at the next turn */
+    struct rn_task reap;
+    size_t n_sessions, n_follows;
+    struct rn_map *peers; /* address → struct rn_peer */
+
+    struct rn_map *upstreams; /* watch number (8 bytes) → struct rn_upstream */
+    uint64_t next_watch;
+
+    /* While starting and stopping. */
+    runnel_done *when_ready, *when_stopped;
+    void *ready_arg, *stopped_arg;
+    size_t waiting; /* instances that have not stopped yet */
+    size_t stop_stage;
+};
+
+/* node.c: the author has nothing left to do while the node stops. */
+void rn_node_author_idle(struct rn_node *n);
+
+/* Logs under an area. */
+#define rn_node_log(n, level, area, ...) rn_log((n)->env->log, (level), (area), __VA_ARGS__)
+#define rn_stream_log(s, level, area, ...) rn_log((s)->node->env->log, (level), (area), __VA_ARGS__)
+
+/* Notes of instances (note.c). */
+void rn_note_put(void *node, uint32_t kind, const char *name, struct runnel_bytes key, struct runnel_bytes val,
+                 runnel_done *done, void *arg);
+void rn_note_scan(void *node, uint32_t kind, const char *name, struct runnel_bytes prefix, runnel_pair *pair,
+                  runnel_done *done, void *arg);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT
+ * node.c — a node is put together, started, stopped, taken apart (node.h).
+ * May touch: what it is handed.
+ *
+ * Start: storage; the store's own record; streams; subscriptions; then discovery, sync and transports
+ * start, and the node serves. Stop goes the other way round.
+ */
+#include "node/node.h"
+
+#include "base/err.h"
+#include "node/inner.h"
+#include "node/peers.h"
+#include "node/sessionstate.h"
+#include "node/upstream.h"
+#include <runnel/discovery.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void discovered(struct runnel_inst *inst, uint64_t watch, const struct runnel_candidate *const *list, size_t n) {
+    rn_upstream_found(rn_inst_node(inst), watch, rn_inst_name(inst), list, n);
+}
+
+static const struct runnel_discovery_up discovery_up = {.size = sizeof discovery_up, .found = discovered};
+
+/* ---- making ---- */
+
+static int make_parts(struct rn_node *n, struct runnel_err *err) {
+    uint8_t seed[16];
+    n->env->random(n->env->ctx, n->nonce, sizeof n->nonce);
+    n->env->random(n->env->ctx, seed, sizeof seed);
+    n->hasher = rn_hasher_new();
+    n->streams = rn_map_new(seed);
+    n->peers = rn_map_new(seed);
+    n->upstreams = rn_map_new(seed);
+    n->blocks = rn_blocks_new(n);
+    if (!n->hasher || !n->streams || !n->peers || !n->upstreams || !n->blocks)
+        return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
+    return 0;
+}
+
+static void lend(struct rn_node *n) {
+    n->services =
+        (struct rn_inst_services){.loop = &n->loop, .node = n, .note_put = rn_note_put, .note_scan = rn_note_scan};
+    n->services.up[RUNNEL_TRANSPORT] = &rn_session_up;
+    n->services.up[RUNNEL_DISCOVERY] = &discovery_up;
+}
+
+static int make_members(struct rn_node *n, struct runnel_err *err) {
+    size_t count = 0;
+    rn_list_for (it, &n->conf->sections)
+        count++;
+    n->members = calloc(count ? count : 1, sizeof *n->members);
+    if (!n->members)
+        return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
+    rn_list_for (it, &n->conf->sections) {
+        const struct rn_section *s = rn_list_of(it, struct rn_section, link);
+        struct rn_member *m = &n->members[n->n_members];
+        int rc = rn_inst_new(&n->services, s->plugin, s->name, s->conf, &m->inst, err);
+        if (rc != 0)
+            return rc;
+        m->section = s;
+        n->n_members++;
+        if (s == n->conf->storage)
+            rn_store_init(&n->store, m->inst);
+    }
+    return n->store.inst ? 0 : rn_fail(err, RUNNEL_EINVALID, "the config names no storage section for node.storage");
+}
+
+int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const struct rn_registry *registry,
+                const struct rn_key *id, struct rn_node **out, struct runnel_err *err) {
+    struct rn_node *n = calloc(1, sizeof *n);
+    if (!n)
+        return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
+    n->env = env;
+    n->conf = conf;
+    n->registry = registry;
+    n->id = *id;
+    rn_loop_init(&n->loop, env);
+    rn_list_init(&n->ops);
+    rn_sessions_init(n);
+    rn_author_init(&n->author, n);
+    lend(n);
+    int rc = make_parts(n, err);
+    if (rc == 0)
+        rc = make_members(n, err);
+    if (rc != 0) {
+        rn_node_free(n);
+        return rc;
+    }
+    *out = n;
+    return 0;
+}
+
+void rn_node_free(struct rn_node *n) {
+    if (!n)
+        return;
+    n->phase = RN_STOPPED;
+    if (n->upstreams)
+        rn_upstreams_drop(n);
+    rn_sessions_drop(n);
+    rn_peers_drop(n);
+    if (n->streams)
+        rn_author_drop(&n->author);
+    for (size_t i = n->n_members; i-- > 0;)
+        if (n->members[i].inst)
+            rn_inst_free(n->members[i].inst);
+    free(n->members);
+    while (!rn_list_empty(&n->ops)) /* the storage is gone: nobody will call them */
+        rn_op_end(rn_list_of(n->ops.next, struct rn_op, link));
+    rn_blocks_free(n->blocks);
+    if (n->streams) {
+        rn_map_for (e, n->streams)
+            rn_stream_free(e->val);
+        rn_map_free(n->streams);
+    }
+    rn_hasher_free(n->hasher);
+    rn_loop_free(&n->loop);
+    free(n);
+}
+
+void rn_node_turn(struct rn_node *n) {
+    rn_loop_turn(&n->loop);
+}
+
+/* ---- starting ---- */
+
+static void ready(struct rn_node *n, const struct runnel_err *err) {
+    runnel_done *done = n->when_ready;
+    n->when_ready = NULL;
+    if (done)
+        done(n->ready_arg, err);
+}
+
+static int start_kind(struct rn_node *n, uint32_t kind, struct runnel_err *err) {
+    for (size_t i = 0; i < n->n_members; i++) {
+        struct rn_member *m = &n->members[i];
+        if (m->started || m->section->kind != kind)
+            continue;
+        int rc = rn_inst_start(m->inst, err);
+        if (rc != 0) {
+            rn_inst_free(m->inst);
+            m->inst = NULL;
+            return rc;
+        }
+        m->started = 1;
+    }
+    return 0;
+}
+
+static void on_subscriptions(void *arg, const struct runnel_err *err) {
+    struct rn_node *n = arg;
+    struct runnel_err why;
+    if (err) {
+        ready(n, err);
+        return;
+    }
+    if (n->phase != RN_STARTING)
+        return;
+    n->phase = RN_SERVING;
+    if (start_kind(n, RUNNEL_SYNC, &why) != 0 || start_kind(n, RUNNEL_DISCOVERY, &why) != 0 ||
+        start_kind(n, RUNNEL_TRANSPORT, &why) != 0) {
+        ready(n, &why);
+        return;
+    }
+    rn_upstreams_start(n);
+    ready(n, NULL);
+}
+
+static void on_streams(void *arg, const struct runnel_err *err) {
+    struct rn_node *n = arg;
+    if (err)
+        ready(n, err);
+    else
+        rn_subscriptions_load(n, on_subscriptions, n);
+}
+
+static void on_record_written(void *arg, const struct runnel_err *err) {
+    struct rn_node *n = arg;
+    if (err)
+        ready(n, err);
+    else
+        rn_streams_load(n, on_streams, n);
+}
+
+static void write_record(struct rn_node *n) {
+    struct rn_changes c = {.n = 0};
+    struct rn_buf b = {.n = 0};
+    struct rn_place p = rn_place_store();
+    struct runnel_err err;
+    (void)rn_store_record(&b, &n->id);
+    rn_changes_put(&c, &p, rn_buf_bytes(&b));
+    int rc = b.failed ? b.failed : rn_store_commit(&n->store, &c, on_record_written, n);
+    rn_buf_free(&b);
+    rn_changes_free(&c);
+    if (rc != 0) {
+        rn_fail(&err, -rc, "the store's own record cannot be written");
+        ready(n, &err);
+    }
+}
+
+static void on_record(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
+    struct rn_node *n = arg;
+    struct runnel_err why;
+    if (err && err->code == RUNNEL_ENOTFOUND) {
+        write_record(n);
+        return;
+    }
+    if (!err && rn_store_record_check(data, &n->id, &why) != 0)
+        err = &why;
+    if (err)
+        ready(n, err);
+    else
+        rn_streams_load(n, on_streams, n);
+}
+
+int rn_node_start(struct rn_node *n, runnel_done *done, void *arg, struct runnel_err *err) {
+    n->phase = RN_STARTING;
+    n->started = n->env->now(n->env->ctx);
+    n->when_ready = done;
+    n->ready_arg = arg;
+    int rc = start_kind(n, RUNNEL_STORAGE, err);
+    if (rc != 0) {
+        n->when_ready = NULL;
+        return rc;
+    }
+    struct rn_place p = rn_place_store();
+    rn_store_get(&n->store, &p, 0, 256, on_record, n);
+    return 0;
+}
+
+/* ---- stopping ---- */
+
+static void stop_next(struct rn_node *n);
+
+static void on_inst_stopped(void *arg, const struct runnel_err *err) {
+    struct rn_node *n = arg;
+    if (err)
+        rn_node_log(n, RUNNEL_WARN, "node", "%s", err->msg);
+    if (--n->waiting == 0)
+        stop_next(n);
+}
+
+static void stop_kind(struct rn_node *n, uint32_t kind) {
+    n->waiting = 1; /* ours, so that none that stops at once ends the stage early */
+    for (size_t i = 0; i < n->n_members; i++) {
+        struct rn_member *m = &n->members[i];
+        if (!m->started || m->section->kind != kind)
+            continue;
+        m->started = 0;
+        n->waiting++;
+        rn_inst_stop(m->inst, on_inst_stopped, n);
+    }
+    on_inst_stopped(n, NULL);
+}
+
+static void close_sessions(struct rn_node *n) {
+    struct runnel_err err;
+    rn_fail(&err, RUNNEL_ECLOSED, "the node is stopping");
+    while (!rn_list_empty(&n->sessions))
+        rn_session_close(rn_list_of(n->sessions.next, struct rn_session, link), &err);
+}
+
+/* One stage after the other; each ends by calling this again. */
+static void stop_next(struct rn_node *n) {
+    static const uint32_t order[] = {RUNNEL_TRANSPORT, RUNNEL_DISCOVERY, RUNNEL_SYNC, RUNNEL_STORAGE};
+    size_t stage = n->stop_stage++;
+    if (stage < sizeof order / sizeof order[0]) {
+        stop_kind(n, order[stage]);
+        return;
+    }
+    n->phase = RN_STOPPED;
+    n->when_stopped(n->stopped_arg, NULL);
+}
+
+static void stop_sessions(struct rn_node *n) {
+    rn_map_for (e, n->upstreams)
+        rn_upstream_pause(e->val);
+    close_sessions(n);
+    stop_next(n);
+}
+
+void rn_node_author_idle(struct rn_node *n) {
+    if (n->phase == RN_STOPPING && n->stop_stage == 0)
+        stop_sessions(n);
+}
+
+void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg) {
+    n->when_stopped = done;
+    n->stopped_arg = arg;
+    n->when_ready = NULL;
+    n->phase = RN_STOPPING;
+    n->author.stopping = 1;
+    if (rn_author_idle(&n->author))
+        stop_sessions(n);
+}
+
+/* ---- looking inside ---- */
+
+int rn_node_holding(const struct rn_node *n, const struct runnel_id *id, struct rn_holding *out) {
+    const struct rn_stream *s = rn_stream_find(n, id);
+    if (!s)
+        return -RUNNEL_ENOTFOUND;
+    *out = (struct rn_holding){.count = s->tail.count, .own = s->own, .live = rn_stream_live(s)};
+    if (s->has_head) {
+        out->head_count = s->head.head.count;
+        out->root = s->head.head.root;
+    }
+    return 0;
+}

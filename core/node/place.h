@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * place.h — where in the storage's ordered map everything is kept, and how records are spelt.
+ * May touch: nothing but its arguments.
+ *
+ * Keys begin with an area, then what the area is sorted by, integers big-endian:
+ *   'M' "store"                        format version and node id of the store
+ *   'S' stream id (16)                 stream number, descriptor
+ *   'H' number (4)                     state: how much is held, the head held whole, the head aimed at
+ *   'B' number (4) block (8)           the block's bytes
+ *   'T' number (4) level (1) pack (8)  perfect nodes of the tree, RN_PACK to a record
+ *   'U' SHA-256 of the text (16)       a subscription: the text it was asked for by
+ *   'N' kind (1) name length (1) name key   a note of an instance
+ */
+#ifndef RN_NODE_PLACE_H
+#define RN_NODE_PLACE_H
+
+#include "data/descriptor.h"
+#include "data/head.h"
+#include <runnel/storage.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RN_STORE_VERSION 1u
+#define RN_PACK 32u       /* tree nodes in a record */
+#define RN_LEAF_ENTRY 40u /* bytes of a leaf in a pack: hash, i64 LE first time of its block */
+
+/* A key. */
+struct rn_place {
+    uint8_t b[RUNNEL_KEY_MAX];
+    size_t n;
+};
+
+struct rn_place rn_place_store(void);
+struct rn_place rn_place_stream(const struct runnel_id *id);
+struct rn_place rn_place_state(uint32_t number);
+struct rn_place rn_place_block(uint32_t number, uint64_t block);
+/* The pack that holds a node; *off is the byte at which the node's entry stands. */
+struct rn_place rn_place_node(uint32_t number, uint32_t level, uint64_t index, uint32_t *off);
+struct rn_place rn_place_subscription(struct rn_hasher *h, const char *text);
+/* `key` at most 24 bytes, `name` at most 32. */
+struct rn_place rn_place_note(uint32_t kind, const char *name, struct runnel_bytes key);
+/* The area alone, and the first key behind it: the bounds of a scan. */
+struct rn_place rn_place_area(char area);
+struct rn_place rn_place_behind(const struct rn_place *p);
+struct runnel_bytes rn_place_bytes(const struct rn_place *p);
+
+/* The bytes of one node's entry in a pack of that level. */
+uint32_t rn_entry_size(uint32_t level);
+
+/* ---- records ---- */
+
+/* 'M': u8 version, node id. */
+int rn_store_record(struct rn_buf *b, const struct rn_key *node);
+/* -RUNNEL_EUNSUPPORTED for another version, -RUNNEL_ECONFLICT for another node's store. */
+int rn_store_record_check(struct runnel_bytes r, const struct rn_key *node, struct runnel_err *err);
+
+/* 'S': u8 version, u32 LE number, descriptor bytes. */
+int rn_stream_record(struct rn_buf *b, uint32_t number, struct runnel_bytes descriptor);
+int rn_stream_record_get(struct runnel_bytes r, uint32_t *number, struct runnel_bytes *descriptor,
+                         struct runnel_err *err);
+
+/* 'H': u8 version, u64 LE held, i64 LE last, u32 LE length and signed head (0: none), the same for
+ * the head aimed at. */
+struct rn_state_record {
+    uint64_t held;
+    int64_t last;
+    struct runnel_bytes head, target; /* encoded signed heads, or empty; borrowed */
+};
+int rn_state_record(struct rn_buf *b, const struct rn_state_record *s);
+int rn_state_record_get(struct runnel_bytes r, struct rn_state_record *s, struct runnel_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * sessionstate.h — what a session is made of, for session.c, ask.c, call.c and methods.
+ * May touch: nothing; declarations.
+ */
+#ifndef RN_NODE_SESSIONSTATE_H
+#define RN_NODE_SESSIONSTATE_H
+
+#include "base/map.h"
+#include "node/inner.h"
+
+#define RN_AGENT_MAX 64u
+
+enum rn_session_phase { RN_DIALLING, RN_GREETING, RN_OPEN, RN_CLOSED };
+
+struct rn_session {
+    struct rn_list link; /* in node->sessions, or node->gone */
+    struct rn_node *node;
+    struct runnel_inst *inst;
+    const struct runnel_transport *ops;
+    void *conn; /* NULL once closed */
+    enum rn_session_phase phase;
+    int dialled;
+    struct rn_session_owner *owner; /* NULL: accepted, or the owner has let go */
+    unsigned rights;
+    char *remote; /* the other end's address */
+    char *name;   /* for logs */
+
+    int has_peer; /* the other side is a node */
+    struct rn_key peer;
+    uint8_t peer_nonce[RN_NONCE];
+    char agent[RN_AGENT_MAX + 1];
+    int64_t since; /* wall clock at which it opened */
+
+    struct rn_buf in, out;
+    size_t sent; /* bytes of `out` that have gone */
+    int readable, writable;
+    uint64_t n_received, n_sent;
+    int64_t heard; /* monotonic: when a byte came last */
+    int pinged;
+    struct rn_alarm life;
+    struct rn_task turn;
+
+    struct rn_map *asks; /* request id (8 bytes) → struct rn_ask; NULL until the first */
+    uint64_t next_id;
+
+    struct rn_list calls; /* requests that we have not answered */
+    size_t n_calls, weight;
+    struct rn_map *follows; /* follow id (8 bytes) → struct rn_follow; NULL until the first */
+    struct rn_list busy;    /* follows that may have something to send */
+};
+
+/* ask.c: an answer, error or push has come for an id of ours. -RUNNEL_EINVALID when it is malformed. */
+int rn_ask_reply(struct rn_session *s, const struct rn_frame *f, struct runnel_err *err);
+/* Fails everything that we asked; the session has ended. */
+void rn_asks_fail(struct rn_session *s, const struct runnel_err *why);
+/* Frees everything that we asked without a word. */
+void rn_asks_drop(struct rn_session *s);
+
+/* call.c: the session's calls become orphans. */
+void rn_calls_orphan(struct rn_session *s);
+
+/* methods.c: a REQUEST has come. 0, or a negative code when the session must end. */
+int rn_methods_request(struct rn_session *s, const struct rn_frame *f, struct runnel_err *err);
+
+/* The follow with this id that we serve; NULL: none. */
+struct rn_follow *rn_session_follow(const struct rn_session *s, uint64_t id);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * store.h — the node's way to its storage instance: changes gathered into a commit, reads.
+ * May touch: the storage instance.
+ */
+#ifndef RN_NODE_STORE_H
+#define RN_NODE_STORE_H
+
+#include "node/inst.h"
+#include "node/place.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Changes that will be one commit. A zeroed struct is empty. What is added is copied; a failure is
+ * remembered and makes rn_store_commit fail. */
+struct rn_changes {
+    struct rn_buf bytes; /* keys and data, one after another */
+    struct rn_planned {
+        uint32_t what;
+        uint64_t off;
+        size_t key, n_key, data, n_data; /* places in `bytes` */
+    } * v;
+    size_t n, cap;
+    int failed;
+};
+
+void rn_changes_put(struct rn_changes *c, const struct rn_place *p, struct runnel_bytes data);
+void rn_changes_append(struct rn_changes *c, const struct rn_place *p, uint64_t off, struct runnel_bytes data);
+void rn_changes_erase(struct rn_changes *c, const struct rn_place *p);
+/* Forgets the changes, keeps the memory. */
+void rn_changes_clear(struct rn_changes *c);
+void rn_changes_free(struct rn_changes *c);
+
+struct rn_store {
+    struct runnel_inst *inst;
+    const struct runnel_storage *ops;
+    void *self;
+};
+
+void rn_store_init(struct rn_store *s, struct runnel_inst *inst);
+/* Commits what was gathered and clears it. 0: done fires later; a negative code: the changes could not be
+ * gathered, nothing was asked, done never fires. */
+int rn_store_commit(struct rn_store *s, struct rn_changes *c, runnel_done *done, void *arg);
+void rn_store_get(struct rn_store *s, const struct rn_place *p, uint64_t off, uint32_t max, runnel_data *data,
+                  void *arg);
+void rn_store_scan(struct rn_store *s, const struct rn_place *from, const struct rn_place *to, runnel_pair *pair,
+                   runnel_done *done, void *arg);
+
+/* ---- work under way ----
+ * An operation that waits for the storage. They hang in the node's list so that a node that is freed
+ * in the middle (a simulated crash) frees them too. First member of the operation's struct. */
+struct rn_op {
+    struct rn_list link;
+    void (*free)(struct rn_op *op);
+};
+void rn_op_begin(struct rn_list *ops, struct rn_op *op, void (*free)(struct rn_op *));
+void rn_op_end(struct rn_op *op); /* unlinks and frees */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * stream.h — a stream as this node holds it: descriptor, head, the growing end, who waits for it.
+ * May touch: the node it belongs to.
+ */
+#ifndef RN_NODE_STREAM_H
+#define RN_NODE_STREAM_H
+
+#include "data/tail.h"
+#include "node/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rn_node;
+struct rn_upstream;
+struct rn_flight;
+
+struct rn_stream {
+    struct rn_node *node;
+    struct rn_descriptor *desc;
+    uint32_t number; /* its short name in the store */
+    int own;
+    int ready; /* its records are durable */
+
+    /* What is durable and verified. */
+    struct rn_tail tail;
+    int has_head;
+    struct rn_signed_head head; /* the newest head held whole: head.count <= tail.count */
+    struct rn_buf head_bytes;   /* encoded; empty without head */
+    struct rn_buf target_bytes; /* the verified head that a bulk fetch is on its way to; else empty */
+
+    struct rn_list follows;   /* of struct rn_follow, by stream_link */
+    struct rn_list publishes; /* own: of struct rn_publish, waiting to be appended */
+    struct rn_list dirty;     /* own: in node->dirty when publishes wait */
+    struct rn_upstream *up;   /* the subscription, or NULL */
+    struct rn_flight *flight; /* what a provider gave and is on its way to the disk, or NULL */
+};
+
+/* A new stream over a descriptor, which it takes over also when it fails. Known to the node (by id)
+ * from here on; `number` is its own. 0, or a negative code. */
+int rn_stream_new(struct rn_node *n, struct rn_descriptor *d, uint32_t number, struct rn_stream **out);
+void rn_stream_free(struct rn_stream *s);
+
+struct rn_stream *rn_stream_find(const struct rn_node *n, const struct runnel_id *id);
+/* The newest (highest number) that has this name; NULL when there is none. */
+struct rn_stream *rn_stream_named(const struct rn_node *n, const struct rn_key *author, const char *source,
+                                  const char *stream, const char *target);
+
+/* A stream that a program or the config wants: by id, or by author and name. */
+struct rn_stream_ref {
+    int has_id;
+    struct runnel_id id;
+    struct rn_key author;
+    char source[RN_MAX_NAME + 1], stream[RN_MAX_NAME + 1], target[RN_MAX_NAME + 1];
+};
+#define RN_REF_TEXT (64u + 3u * (RN_MAX_NAME + 1u) + 1u)
+/* Reads "uuid" or "AUTHOR/source/stream/target"; -RUNNEL_EINVALID and why. */
+int rn_stream_ref_parse(const char *text, struct rn_stream_ref *out, struct runnel_err *err);
+char *rn_stream_ref_format(const struct rn_stream_ref *ref, char out[RN_REF_TEXT]);
+struct rn_stream *rn_stream_resolve(const struct rn_node *n, const struct rn_stream_ref *ref);
+/* Whether a descriptor is what the reference asked for. */
+int rn_stream_ref_fits(const struct rn_stream_ref *ref, const struct rn_descriptor *d);
+
+/* Whether the observations that it gets are the author's newest: own, or followed live. */
+int rn_stream_live(const struct rn_stream *s);
+/* The word for its state: own, held, looking, probing, fetching, live. */
+const char *rn_stream_state(const struct rn_stream *s);
+/* The block that the tail has open; UINT64_MAX when none is. */
+uint64_t rn_stream_open_block(const struct rn_stream *s);
+/* How many observations block k has here. */
+uint64_t rn_stream_block_count(const struct rn_stream *s, uint64_t k);
+
+/* Adds the records of a stream that is new to the store: descriptor and first leaf. */
+void rn_stream_store_new(const struct rn_stream *s, struct rn_changes *c);
+
+/* ---- growing ---- */
+
+/* A growth: a copy of the tail to which observations are added, while the changes that make it
+ * durable are gathered. Thrown away, or taken over by the stream once they are. */
+struct rn_growth {
+    struct rn_stream *stream;
+    struct rn_tail next;
+    struct rn_changes *changes; /* borrowed */
+    /* For a fetch: the hashes that new leaves must have; `leaves` covers [leaf_from, leaf_from + n). */
+    const struct rn_hash *leaves;
+    uint64_t leaf_from, n_leaves;
+    int leaf_differs; /* one had another hash: the addition failed for that */
+};
+
+/* Starts from the stream's tail, or from that of an earlier growth which is on its way to the disk.
+ * 0 or -RUNNEL_ENOMEM. */
+int rn_growth_begin(struct rn_growth *g, struct rn_stream *s, const struct rn_tail *from, struct rn_changes *changes);
+int rn_growth_add(struct rn_growth *g, const struct rn_obs *o, size_t n, struct runnel_err *err);
+int rn_growth_add_run(struct rn_growth *g, uint64_t seq, int64_t base, struct runnel_bytes entries,
+                      struct runnel_err *err);
+/* Adds the state record: what is held after this growth, and the heads (encoded; empty: none). */
+void rn_growth_state(struct rn_growth *g, struct runnel_bytes head, struct runnel_bytes target);
+/* The growth is durable: the stream takes the tail over. `head` (NULL: as before) is now held whole. */
+int rn_growth_take(struct rn_growth *g, const struct rn_signed_head *head);
+void rn_growth_free(struct rn_growth *g);
+
+/* Tells all who wait on the stream (follows) that it has grown or changed. */
+void rn_stream_changed(struct rn_stream *s);
+
+/* ---- loading at start ---- */
+
+/* Loads all streams from the store, then fires done. */
+void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

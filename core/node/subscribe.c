@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ * subscribe.c — subscriptions are remembered across restarts (upstream.h).
+ * May touch: the store.
+ *
+ * The note of a subscription is the text it was asked for by: a stream id, or a name until the id
+ * behind it is known.
+ */
+#include "base/err.h"
+#include "base/json.h"
+#include "node/upstreamstate.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* A note on its way to the disk, and who waits for it. */
+struct noting {
+    struct rn_op op;
+    struct rn_node *node;
+    struct rn_changes changes;
+    struct rn_call *call; /* NULL: nobody */
+    struct rn_buf answer;
+};
+
+static void noting_free(struct rn_op *op) {
+    struct noting *t = (struct noting *)op;
+    rn_changes_free(&t->changes);
+    rn_buf_free(&t->answer);
+    if (t->call)
+        rn_call_free(t->call);
+    free(t);
+}
+
+static void on_noted(void *arg, const struct runnel_err *err) {
+    struct noting *t = arg;
+    struct rn_call *call = t->call;
+    t->call = NULL;
+    if (err)
+        rn_node_log(t->node, RUNNEL_ERROR, "store", "a subscription cannot be noted: %s", err->msg);
+    if (call && err)
+        rn_call_fail(call, err);
+    else if (call)
+        rn_call_answer(call, rn_buf_bytes(&t->answer));
+    rn_op_end(&t->op);
+}
+
+static struct noting *noting_new(struct rn_node *n, struct rn_call *call) {
+    struct noting *t = calloc(1, sizeof *t);
+    struct runnel_err err;
+    if (!t) {
+        rn_fail(&err, RUNNEL_ENOMEM, "out of memory");
+        if (call)
+            rn_call_fail(call, &err);
+        return NULL;
+    }
+    t->node = n;
+    t->call = call;
+    rn_op_begin(&n->ops, &t->op, noting_free);
+    return t;
+}
+
+static void put(struct noting *t, const char *text) {
+    struct rn_place p = rn_place_subscription(t->node->hasher, text);
+    rn_changes_put(&t->changes, &p, (struct runnel_bytes){(const uint8_t *)text, strlen(text)});
+}
+
+static void erase(struct noting *t, const char *text) {
+    struct rn_place p = rn_place_subscription(t->node->hasher, text);
+    rn_changes_erase(&t->changes, &p);
+}
+
+static void commit(struct noting *t) {
+    struct runnel_err err;
+    int rc = rn_store_commit(&t->node->store, &t->changes, on_noted, t);
+    if (rc == 0)
+        return;
+    rn_fail(&err, -rc, "the note of a subscription cannot be written");
+    on_noted(t, &err);
+}
+
+static void write_answer(struct noting *t, const struct rn_stream *s, const char *word, int yes) {
+    struct rn_jw w;
+    char id[RN_ID_TEXT];
+    rn_jw_init(&w, &t->answer);
+    rn_jw_object(&w);
+    rn_jw_key(&w, "stream");
+    if (s)
+        rn_jw_str(&w, rn_id_format(&s->desc->id, id));
+    else
+        rn_jw_null(&w);
+    rn_jw_kbool(&w, word, yes);
+    rn_jw_end_object(&w);
+}
+
+/* The reference by which the node keeps a subscription: the id once it is known. */
+static void settled_text(const struct rn_stream_ref *ref, const struct rn_stream *s, char out[RN_REF_TEXT]) {
+    if (s)
+        rn_id_format(&s->desc->id, out);
+    else
+        rn_stream_ref_format(ref, out);
+}
+
+void rn_subscribe(struct rn_node *n, struct rn_call *call, const struct rn_stream_ref *ref) {
+    struct runnel_err err;
+    struct rn_upstream *u;
+    char text[RN_REF_TEXT];
+    int added;
+    struct rn_stream *s = rn_stream_resolve(n, ref);
+    if (s && s->own) {
+        rn_fail(&err, RUNNEL_EINVALID, "subscribe: this node is the author of the stream; there is nothing to fetch");
+        rn_call_fail(call, &err);
+        return;
+    }
+    if (rn_upstream_add(n, ref, &u, &added, &err) != 0) {
+        rn_call_fail(call, &err);
+        return;
+    }
+    struct noting *t = noting_new(n, call);
+    if (!t)
+        return;
+    s = rn_upstream_stream(u);
+    settled_text(ref, s, text);
+    write_answer(t, s, "added", added);
+    put(t, text); /* also when it was there: then the answer waits until it is durable */
+    commit(t);
+}
+
+void rn_unsubscribe(struct rn_node *n, struct rn_call *call, const struct rn_stream_ref *ref) {
+    char text[RN_REF_TEXT];
+    struct rn_upstream *u = rn_upstream_find(n, ref);
+    struct noting *t = noting_new(n, call);
+    if (!t)
+        return;
+    struct rn_stream *s = u ? rn_upstream_stream(u) : rn_stream_resolve(n, ref);
+    write_answer(t, s, "removed", u != NULL);
+    erase(t, rn_stream_ref_format(ref, text));
+    if (u) {
+        erase(t, rn_stream_ref_format(&u->ref, text));
+        settled_text(&u->ref, s, text);
+        erase(t, text);
+        rn_upstream_remove(u);
+    }
+    commit(t);
+}
+
+void rn_subscription_settled(struct rn_node *n, const struct rn_stream_ref *name, const struct runnel_id *id) {
+    char text[RN_REF_TEXT];
+    struct noting *t;
+    if (name->has_id || !(t = noting_new(n, NULL)))
+        return;
+    erase(t, rn_stream_ref_format(name, text));
+    put(t, rn_id_format(id, text));
+    commit(t);
+}
+
+/* ---- at start ---- */
+
+struct reading {
+    struct rn_op op;
+    struct rn_node *node;
+    runnel_done *done;
+    void *arg;
+};
+
+static void reading_free(struct rn_op *op) {
+    free(op);
+}
+
+static void on_note(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
+    struct rn_node *n = ((struct reading *)arg)->node;
+    char text[RN_REF_TEXT];
+    struct rn_stream_ref ref;
+    struct rn_upstream *u;
+    struct runnel_err err;
+    int added;
+    (void)key;
+    err.msg[0] = '\0';
+    if (val.n == 0 || val.n >= sizeof text) {
+        rn_node_log(n, RUNNEL_ERROR, "store", "the note of a subscription is damaged: %zu bytes; subscribe again",
+                    val.n);
+        return;
+    }
+    memcpy(text, val.p, val.n);
+    text[val.n] = '\0';
+    int rc = rn_stream_ref_parse(text, &ref, &err);
+    if (rc == 0)
+        rc = rn_upstream_add(n, &ref, &u, &added, &err);
+    if (rc != 0)
+        rn_node_log(n, RUNNEL_ERROR, "store", "a subscription cannot be taken up again: %s", err.msg);
+}
+
+static void on_read(void *arg, const struct runnel_err *err) {
+    struct reading *r = arg;
+    runnel_done *done = r->done;
+    void *done_arg = r->arg;
+    rn_op_end(&r->op);
+    done(done_arg, err);
+}
+
+void rn_subscriptions_load(struct rn_node *n, runnel_done *done, void *arg) {
+    struct reading *r = calloc(1, sizeof *r);
+    if (!r) {
+        struct runnel_err err;
+        rn_fail(&err, RUNNEL_ENOMEM, "out of memory while subscriptions are read");
+        done(arg, &err);
+        return;
+    }
+    r->node = n;
+    r->done = done;
+    r->arg = arg;
+    rn_op_begin(&n->ops, &r->op, reading_free);
+    struct rn_place from = rn_place_area('U'), to = rn_place_behind(&from);
+    rn_store_scan(&n->store, &from, &to, on_note, on_read, r);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * upstream.h — a subscription: finds a provider for a stream, fetches, verifies, follows, replaces it.
+ * May touch: discovery and sync instances, peers, the stream.
+ */
+#ifndef RN_NODE_UPSTREAM_H
+#define RN_NODE_UPSTREAM_H
+
+#include "node/stream.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rn_upstream;
+struct rn_json;
+struct rn_jw;
+
+/* Adds a subscription and begins to look for providers; `added` tells whether it was not there yet.
+ * Not yet durable: see rn_subscribe. 0 or a negative code. */
+int rn_upstream_add(struct rn_node *n, const struct rn_stream_ref *ref, struct rn_upstream **out, int *added,
+                    struct runnel_err *err);
+void rn_upstream_remove(struct rn_upstream *u);
+/* Lets its provider go for good (the node stops). */
+void rn_upstream_pause(struct rn_upstream *u);
+/* Frees all at once, without a word to anybody (the node goes). */
+void rn_upstreams_drop(struct rn_node *n);
+/* Begins to look (the node serves now). */
+void rn_upstreams_start(struct rn_node *n);
+struct rn_upstream *rn_upstream_find(const struct rn_node *n, const struct rn_stream_ref *ref);
+
+struct rn_stream *rn_upstream_stream(const struct rn_upstream *u); /* NULL while only the reference is known */
+int rn_upstream_live(const struct rn_upstream *u);
+const char *rn_upstream_state(const struct rn_upstream *u);
+/* "want" and "provider" of the stream object. */
+void rn_upstream_describe(const struct rn_upstream *u, struct rn_jw *w);
+/* The whole list for a watch, from discovery. */
+struct runnel_candidate;
+void rn_upstream_found(struct rn_node *n, uint64_t watch, const char *from, const struct runnel_candidate *const *list,
+                       size_t count);
+
+/* ---- durable subscriptions (subscribe.c) ---- */
+
+struct rn_call;
+/* The methods subscribe and unsubscribe: answered when the note of it is durable. */
+void rn_subscribe(struct rn_node *n, struct rn_call *call, const struct rn_stream_ref *ref);
+void rn_unsubscribe(struct rn_node *n, struct rn_call *call, const struct rn_stream_ref *ref);
+/* Reads the subscriptions back at start. */
+void rn_subscriptions_load(struct rn_node *n, runnel_done *done, void *arg);
+/* The name that a subscription was asked for by has become an id: the note says so from now on. */
+void rn_subscription_settled(struct rn_node *n, const struct rn_stream_ref *name, const struct runnel_id *id);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

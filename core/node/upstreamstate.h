@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * upstreamstate.h — what a subscription is made of, for upstream.c, probe.c, fetch.c and live.c.
+ * May touch: nothing; declarations.
+ */
+#ifndef RN_NODE_UPSTREAMSTATE_H
+#define RN_NODE_UPSTREAMSTATE_H
+
+#include "node/inner.h"
+#include "node/peers.h"
+#include "node/upstream.h"
+#include <runnel/discovery.h>
+#include <runnel/sync.h>
+
+enum rn_upstream_phase {
+    RN_UP_LOOKING,  /* no candidate, or all are in back-off */
+    RN_UP_DIALLING, /* a candidate's session is being opened */
+    RN_UP_PROBING,  /* it was asked for its head */
+    RN_UP_FETCHING, /* history: leaf hashes, then blocks, each checked alone */
+    RN_UP_LIVE,     /* the tail, head by head */
+    RN_UP_RESTING   /* the policy wants nothing now */
+};
+
+/* One who may serve the stream. */
+struct rn_candidate {
+    char *address;
+    int publisher;
+    int has_node;
+    struct rn_key node;
+    char *from;         /* the discovery instance that named it */
+    int64_t not_before; /* for this stream; the address has a back-off of its own */
+    unsigned failures;
+};
+
+#define RN_GROUP_LEVEL 10u /* leaves are fetched in subtrees of 2^10 */
+#define RN_GROUP (1u << RN_GROUP_LEVEL)
+#define RN_WINDOW ((int64_t)4 << 20)      /* credit of a follow of ours, bytes */
+#define RN_LIVE_GAP 64u                   /* observations behind which the tail is followed without leaf hashes */
+#define RN_LIVE_BYTES (RN_WINDOW / 2)     /* a tail that brings more than this without a head is fetched instead */
+#define RN_COMMIT_BYTES ((size_t)1 << 20) /* fetched bytes that make a commit */
+#define RN_ASK_NS (INT64_C(10) * 1000000000)
+
+/* A growth on its way to the disk; stream->flight. */
+struct rn_flight {
+    struct rn_op op;
+    struct rn_growth growth;
+    struct rn_changes changes;
+    int has_head;
+    struct rn_signed_head head;
+    size_t bytes; /* entries in it: credit to give back */
+};
+
+/* The history that is being fetched. */
+struct rn_fetch {
+    struct rn_signed_head target;
+    uint64_t leaves;       /* of the target's tree */
+    struct rn_hash *nodes; /* perfect nodes of RN_GROUP_LEVEL, from index `first` on, checked */
+    uint64_t first, n_nodes, got_nodes;
+    struct rn_hash group[RN_GROUP + 1]; /* leaf hashes of the subtree at hand, checked */
+    uint64_t leaf_from, n_leaves, got_leaves;
+    int skeleton;        /* the leaves at hand are the ragged right edge and not checked yet */
+    uint64_t until;      /* observations that the group at hand ends with */
+    struct rn_buf block; /* entries received for the block at hand */
+    int64_t block_base;  /* and their base */
+    uint64_t block_seq;
+    uint64_t block_count;
+    struct rn_growth growth; /* what has been checked and is not on its way yet */
+    struct rn_changes changes;
+    int growing;
+    size_t bytes; /* entries in growth */
+};
+
+struct rn_upstream {
+    struct rn_node *node;
+    uint64_t watch;
+    struct rn_stream_ref ref;
+    struct rn_stream *stream; /* NULL until its descriptor is known */
+    enum rn_upstream_phase phase;
+    struct rn_candidate *v; /* in order of trying */
+    size_t n, at;           /* how many; the next to be tried in this round */
+    char *provider;         /* address of the one at hand; NULL: none */
+    int provider_publisher;
+    struct rn_peer_user user;
+    struct rn_session *session;
+    struct rn_alarm alarm;        /* the next try; or the next look for a better provider */
+    uint64_t ask, follow;         /* ids in the session; 0: none */
+    int live;                     /* what the provider says */
+    uint64_t want;                /* count of the newest head seen at the provider */
+    struct rn_signed_head probed; /* the head that the probe brought, checked */
+    struct rn_attested_memo memo;
+
+    struct rn_fetch *fetch;
+
+    /* The live tail. */
+    struct rn_list runs; /* those that wait for their head (live.c) */
+    uint64_t received;   /* seq that must come next */
+    size_t unverified;   /* bytes in runs */
+    int has_next_head;
+    struct rn_signed_head next_head; /* newest head received, not taken yet */
+
+    /* The look for a better provider. */
+    struct rn_peer_user other;
+    char *other_address; /* NULL: none is being looked at */
+    int other_publisher;
+    struct rn_session *other_session;
+    uint64_t other_ask;
+    uint64_t ahead; /* count that another showed at the last look; still not reached at the next: we lag */
+};
+
+/* upstream.c */
+/* Lets the provider at hand go and tries the next; `why` is logged. */
+void rn_upstream_fail(struct rn_upstream *u, const struct runnel_err *why);
+/* As that, after something that fails verification: the peer is dropped and avoided. */
+void rn_upstream_bad(struct rn_upstream *u, const struct runnel_err *why);
+/* The subscription has its provider in this phase now; readers are told. */
+void rn_upstream_enter(struct rn_upstream *u, enum rn_upstream_phase phase);
+void rn_upstream_set_live(struct rn_upstream *u, int live);
+/* The policy wants nothing: the provider is let go, and looked for again after a while. */
+void rn_upstream_rest(struct rn_upstream *u);
+
+/* The provider serves: its failures are forgotten, a better one is looked for now and then. */
+void rn_upstream_serves(struct rn_upstream *u);
+/* The stream of this subscription is known now. */
+void rn_upstream_known(struct rn_upstream *u, struct rn_stream *s);
+
+/* probe.c: asks the provider for its head, and goes on from there. */
+void rn_probe(struct rn_upstream *u);
+/* Checks the answer to `head`: descriptor, stream, signature. `*d` is set when the stream was not known
+ * and belongs to the caller. 0; -RUNNEL_EDAMAGED: it lies; another code: it does not serve. */
+int rn_probe_check(struct rn_upstream *u, const struct rn_json *o, struct rn_signed_head *head,
+                   struct rn_descriptor **d, struct runnel_err *err);
+
+/* fetch.c */
+void rn_fetch_begin(struct rn_upstream *u);
+void rn_fetch_free(struct rn_upstream *u);
+void rn_fetch_landed(struct rn_upstream *u);
+
+/* live.c */
+void rn_live_begin(struct rn_upstream *u);
+void rn_live_free(struct rn_upstream *u);
+void rn_live_landed(struct rn_upstream *u);
+
+/* flight.c: commits a growth. It and the changes are taken over, also on failure. 0 or a negative code. */
+int rn_flight_begin(struct rn_growth *g, struct rn_changes *c, const struct rn_signed_head *head,
+                    struct runnel_bytes target, size_t bytes);
+/* The newest end of the stream: what is on its way to the disk, else what is there. */
+const struct rn_tail *rn_flight_tail(const struct rn_stream *s);
+/* upstream.c: a flight has landed (err NULL) or failed. */
+void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel_err *err);
+
+/* upstream.c: opens a follow at the provider, behind what is held. `until` UINT64_MAX: for good, with heads. */
+void rn_upstream_follow(struct rn_upstream *u, uint64_t until, rn_push_fn *push);
+void rn_upstream_unfollow(struct rn_upstream *u);
+/* Reads the members of a STATE frame; 1 when it says that the follow has ended with an error (*err). */
+int rn_upstream_state_frame(struct rn_upstream *u, const struct rn_frame *f, struct runnel_err *err);
+/* Reads the entries of a run without looking into values: how many they are. 0, or -RUNNEL_EDAMAGED. */
+int rn_run_count(const struct rn_frame *f, uint64_t *count, struct runnel_err *err);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * verify.c — the method verify: every block is read from disk again and held against the tree and head.
+ * May touch: the store.
+ */
+#include "base/err.h"
+#include "node/inner.h"
+#include "node/methods.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define DAMAGED_MOST 100u
+
+struct verify {
+    struct rn_op op;
+    struct rn_call *call;
+    struct rn_stream *stream;
+    uint64_t count, blocks, at; /* as of the start */
+    struct rn_peaks peaks;      /* over what the disk holds */
+    struct rn_hash open;        /* the open block's leaf as of the start */
+    struct rn_signed_head head;
+    struct rn_hash leaf;   /* of the block at hand, from its bytes */
+    struct rn_buf damaged; /* members of the answer's list */
+    struct rn_jw list;
+    uint64_t n_damaged;
+};
+
+static void verify_free(struct rn_op *op) {
+    struct verify *v = (struct verify *)op;
+    rn_buf_free(&v->damaged);
+    if (v->call)
+        rn_call_free(v->call);
+    free(v);
+}
+
+static void next_block(struct verify *v);
+
+static void damage(struct verify *v, uint64_t block, const char *message) {
+    if (v->n_damaged++ >= DAMAGED_MOST)
+        return;
+    rn_jw_object(&v->list);
+    rn_jw_key(&v->list, "block");
+    rn_jw_u64(&v->list, block);
+    rn_jw_key(&v->list, "from");
+    rn_jw_u64(&v->list, block * RN_MAX_BLOCK);
+    rn_jw_kstr(&v->list, "message", message);
+    rn_jw_end_object(&v->list);
+}
+
+/* What the disk gave must be what the head says, if the head is of this count. */
+static const char *check_head(const struct verify *v) {
+    const struct rn_stream *s = v->stream;
+    int open = v->count % RN_MAX_BLOCK != 0;
+    struct rn_hash root = rn_peaks_root(s->node->hasher, &v->peaks, open ? &v->open : NULL);
+    if (!s->has_head || v->head.head.count != v->count)
+        return NULL;
+    if (rn_head_check(s->node->hasher, &v->head.head, &v->head.attestation, &s->desc->author, NULL, NULL) != 0)
+        return "the head's signature is not the author's";
+    return rn_hash_equal(&root, &v->head.head.root) ? NULL : "the blocks do not give the root of the head";
+}
+
+static void finish(struct verify *v) {
+    struct rn_buf b = {.max = RN_MAX_FRAME};
+    struct rn_jw w;
+    char id[RN_ID_TEXT];
+    struct rn_call *call = v->call;
+    const char *head = v->n_damaged ? NULL : check_head(v);
+    if (head)
+        damage(v, v->blocks ? v->blocks - 1 : 0, head);
+    rn_jw_end_array(&v->list);
+    rn_jw_init(&w, &b);
+    rn_jw_object(&w);
+    rn_jw_kstr(&w, "stream", rn_id_format(&v->stream->desc->id, id));
+    rn_jw_key(&w, "count");
+    rn_jw_u64(&w, v->count);
+    rn_jw_key(&w, "blocks");
+    rn_jw_u64(&w, v->blocks);
+    rn_jw_kbool(&w, "ok", v->n_damaged == 0);
+    rn_jw_key(&w, "damaged");
+    rn_jw_raw(&w, v->damaged.p, v->damaged.n);
+    rn_jw_end_object(&w);
+    if (v->damaged.failed && !b.failed)
+        b.failed = v->damaged.failed;
+    v->call = NULL;
+    rn_method_answer(call, &b);
+    rn_op_end(&v->op);
+}
+
+static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const struct runnel_err *err) {
+    struct verify *v = arg;
+    (void)first;
+    if (err)
+        damage(v, v->at, err->msg);
+    else if (!rn_hash_equal(hash, &v->leaf))
+        damage(v, v->at, "its bytes do not give the hash in the tree");
+    if (rn_peaks_add(v->stream->node->hasher, &v->peaks, &v->leaf, NULL, NULL) != 0)
+        damage(v, v->at, "its hash cannot be added to the tree");
+    v->at++;
+    next_block(v);
+}
+
+static void on_block(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
+    struct verify *v = arg;
+    struct runnel_err why;
+    struct rn_hasher *h = v->stream->node->hasher;
+    size_t cut = data.n;
+    int open = v->at == v->blocks - 1 && v->count % RN_MAX_BLOCK != 0;
+    if (!err && open && rn_block_cut(data.p, data.n, v->count % RN_MAX_BLOCK, &cut, &why) != 0)
+        err = &why;
+    v->leaf = rn_hash_leaf(h, data.p, err ? 0 : cut, NULL, 0);
+    if (open) {
+        if (err || !rn_hash_equal(&v->leaf, &v->open))
+            damage(v, v->at, err ? err->msg : "its bytes on disk are not those in memory");
+        finish(v);
+    } else if (err) {
+        on_leaf(v, &v->leaf, 0, err);
+    } else if (rn_leaf_read(v->stream, v->at + 1, on_leaf, v) != 0) {
+        rn_fail(&why, RUNNEL_ENOMEM, "out of memory");
+        on_leaf(v, &v->leaf, 0, &why);
+    }
+}
+
+/* Every step goes through the store, so that this cannot recurse over many blocks. */
+static void next_block(struct verify *v) {
+    if (v->at == v->blocks || !v->call->session) { /* nobody waits for it any more */
+        finish(v);
+        return;
+    }
+    struct rn_place p = rn_place_block(v->stream->number, v->at);
+    rn_store_get(&v->stream->node->store, &p, 0, RN_BLOCK_BYTES, on_block, v);
+}
+
+void rn_method_verify(struct rn_node *n, struct rn_call *call, const struct rn_json *params) {
+    struct rn_stream *s = rn_method_stream(n, call, params);
+    struct runnel_err err;
+    if (!s)
+        return;
+    struct verify *v = calloc(1, sizeof *v);
+    if (!v) {
+        rn_fail(&err, RUNNEL_ENOMEM, "verify: out of memory");
+        rn_call_fail(call, &err);
+        return;
+    }
+    v->call = call;
+    v->stream = s;
+    v->count = s->tail.count;
+    v->blocks = (v->count + RN_MAX_BLOCK - 1) / RN_MAX_BLOCK;
+    v->head = s->head;
+    if (v->count % RN_MAX_BLOCK)
+        v->open = rn_tail_open_leaf(&s->tail);
+    struct rn_hash descriptor = rn_hash_leaf(n->hasher, s->desc->bytes.p, s->desc->bytes.n, NULL, 0);
+    (void)rn_peaks_add(n->hasher, &v->peaks, &descriptor, NULL, NULL);
+    rn_buf_init(&v->damaged, RN_MAX_FRAME - 1024);
+    rn_jw_init(&v->list, &v->damaged);
+    rn_jw_array(&v->list);
+    rn_op_begin(&n->ops, &v->op, verify_free);
+    next_block(v);
+}
