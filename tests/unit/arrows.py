@@ -20,7 +20,7 @@ ARROWS = {
     'core/node': ['include', 'core/base', 'core/data'],
     'core/seal': ['include', 'core/base', 'core/data', 'core/node/env.h'],  # it stands beside node and is handed in
     'daemon': ['include', 'core'],
-    'sim': ['include', 'core'],
+    'sim': ['include', 'core', 'plugins/storage/memory/engine.h'],
     'client': ['include', 'core/base', 'core/data'],
     'tool': ['include', 'core/base', 'core/data', 'client'],
     'plugins': ['include', 'core/base'],
