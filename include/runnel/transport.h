@@ -48,20 +48,21 @@ struct runnel_transport {
     int (*dial)(void *self, const char *address, struct runnel_link *link, void **conn, struct runnel_err *err);
 
     /* Reads up to `n` bytes: the number read, 0 at the orderly end, or a negative enum runnel_code;
-     * -RUNNEL_EBUSY: nothing now, up->ready(RUNNEL_READABLE) will follow once. */
+     * -RUNNEL_EBUSY: nothing now, up->ready(RUNNEL_READABLE) will follow once. Any other code, here
+     * and from write: the connection has failed; the caller knows, up->closed does not follow. */
     ssize_t (*read)(void *conn, void *p, size_t n);
 
     /* Writes what fits now: the number of bytes taken, or a negative enum runnel_code;
      * -RUNNEL_EBUSY: nothing fits, up->ready(RUNNEL_WRITABLE) will follow once. */
     ssize_t (*write)(void *conn, const struct iovec *iov, int n);
 
-    /* Says that we shall write no more; reading goes on. */
+    /* Says that we shall write no more; reading goes on. May come before the connection is open. */
     void (*shut)(void *conn);
 
     /* Ends and frees the connection. No upcall for it comes afterwards. */
     void (*close)(void *conn);
 
-    /* Writes the addresses on which this instance can be dialled, one a line, terminated; returns
+    /* Writes the addresses on which this instance can be dialled, each with a newline, terminated; returns
      * the number of bytes that it needs without the terminator (as snprintf does). */
     int (*addresses)(void *self, char *buf, size_t n);
 };

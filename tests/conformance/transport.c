@@ -176,6 +176,20 @@ static void a_dial_may_be_closed_before_it_opens(void **state) {
     bed_close_all(b, (struct runnel_inst *const[]){inst, NULL});
 }
 
+static void a_dial_may_be_shut_before_it_opens(void **state) {
+    struct bed *b = bed_new(*state);
+    char address[BED_ADDRESS];
+    struct runnel_inst *inst = bed_open(b, address);
+    struct runnel_link *l = bed_dial(b, inst, address);
+    bed_shut(l);
+    bed_until(b, host_flag, &b->links[1].accepted, "the other end");
+    assert_int_equal(bed_read_end(&b->links[1]), 0);
+    bed_until(b, host_flag, &l->opened, "our end");
+    bed_write_all(&b->links[1], "x", 1);
+    bed_read_all(l, address, 1);
+    bed_close_all(b, (struct runnel_inst *const[]){inst, NULL});
+}
+
 /* ---- reading and writing -------------------------------------------------------------------------- */
 
 static void megabytes_flow_both_ways(void **state) {
@@ -600,6 +614,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_dial_to_nobody_is_closed),
         cmocka_unit_test(malformed_addresses_are_refused),
         cmocka_unit_test(a_dial_may_be_closed_before_it_opens),
+        cmocka_unit_test(a_dial_may_be_shut_before_it_opens),
         cmocka_unit_test(megabytes_flow_both_ways),
         cmocka_unit_test(a_writer_is_held_back),
         cmocka_unit_test(ready_comes_once_for_each_busy),
