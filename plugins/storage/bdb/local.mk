@@ -7,5 +7,14 @@ plugins_storage_bdb_storage_bdb_la_SOURCES = plugins/storage/bdb/bdb.h plugins/s
   plugins/storage/bdb/commit.c plugins/storage/bdb/read.c plugins/storage/bdb/plugin.c
 plugins_storage_bdb_storage_bdb_la_LDFLAGS = $(PLUGIN_LINK)
 plugins_storage_bdb_storage_bdb_la_LIBADD = librunnel-base.la $(BDB_LIBS)
+
+# The shim's functions must be seen by the library that the plugin brings: hence -export-dynamic.
+check_PROGRAMS += plugins/storage/bdb/faults-test
+plugins_storage_bdb_faults_test_SOURCES = plugins/storage/bdb/faults_test.c plugins/storage/bdb/shim.h \
+  plugins/storage/bdb/shim.c tests/conformance/storage/store.h tests/conformance/storage/store.c
+plugins_storage_bdb_faults_test_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+plugins_storage_bdb_faults_test_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+plugins_storage_bdb_faults_test_LDADD = $(CONFORMANCE_LIBS)
+TESTS += plugins/storage/bdb/faults-test
 endif
 EXTRA_DIST += plugins/storage/bdb/README.md

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * shim.h — stands between Berkeley DB and the kernel: counts what is not synced, makes writes and syncs fail.
+ * May touch: the write and sync calls of this test program, which the plugin's library then uses too.
+ */
+#ifndef TEST_BDB_SHIM_H
+#define TEST_BDB_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Begins to watch a directory, with nothing failing; NULL ends it. */
+void shim_watch(const char *dir);
+/* Lets `n` more writes there succeed, then all fail with ENOSPC; negative: none fails. */
+void shim_full_after(long n);
+/* Whether the next syncs of a log file there fail with EIO. */
+void shim_fail_syncs(bool on);
+/* Whether a log file has bytes, or the directory a log file, that no sync has covered. */
+bool shim_unsynced(void);
+/* How often the directory itself was synced, and how many log files were written to. */
+unsigned shim_dir_syncs(void);
+unsigned shim_log_files(void);
+/* Writes that failed. */
+unsigned shim_failed(void);
+
+#endif
