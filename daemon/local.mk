@@ -1,2 +1,21 @@
 # SPDX-License-Identifier: MIT
-# daemon/local.mk — what this folder adds to the build.
+# daemon/local.mk — runneld, and what it is made of, for its tests.
+# May touch: the build folder.
+DAEMON_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CFLAGS) $(SODIUM_CFLAGS) \
+  -DPLUGINDIR='"$(plugindir)"' -DCONFDIR='"$(sysconfdir)/runnel"'
+noinst_LTLIBRARIES += libdaemon.la
+libdaemon_la_SOURCES = \
+  daemon/datadir.c daemon/datadir.h \
+  daemon/env.c daemon/env.h \
+  daemon/exits.h \
+  daemon/files.c daemon/files.h \
+  daemon/identity.c daemon/identity.h \
+  daemon/info.c daemon/info.h \
+  daemon/loader.c daemon/loader.h \
+  daemon/sink.c daemon/sink.h
+libdaemon_la_CPPFLAGS = $(DAEMON_CPPFLAGS)
+
+sbin_PROGRAMS += runneld
+runneld_SOURCES = daemon/main.c daemon/run.c daemon/run.h
+runneld_CPPFLAGS = $(DAEMON_CPPFLAGS)
+runneld_LDADD = libdaemon.la libnode.la libdata.la librunnel-base.la $(LIBEVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) -lpthread

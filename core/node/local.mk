@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += libnode.la
 libnode_la_SOURCES = \
   core/node/access.c core/node/access.h \
+  core/node/addresses.c \
   core/node/ask.c \
   core/node/author.c core/node/author.h \
   core/node/blocks.c core/node/blocks.h \

@@ -31,6 +31,10 @@ void rn_node_free(struct rn_node *n);
 /* Runs what is due: the env calls it when the alarm rings or after a wake. */
 void rn_node_turn(struct rn_node *n);
 
+/* Writes the addresses at which the node can be reached, one a line, terminated (cut at the end of one
+ * when `size`, at least 1, does not hold them all). Returns how many were written. */
+unsigned rn_node_addresses(const struct rn_node *n, char *out, size_t size);
+
 /* ---- for tests and the simulator: looking inside ---- */
 
 /* What a node holds of a stream. -RUNNEL_ENOTFOUND when it knows none such. */

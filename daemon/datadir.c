@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ * datadir.c — makes and locks the data directory.
+ * May touch: that directory.
+ */
+#include "daemon/datadir.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int no_dir(const char *path, int why, struct runnel_err *err) {
+    const char *remedy = why == ENOENT   ? "make the directory above it"
+                         : why == EACCES ? "make it, and give it to the user that runneld runs as"
+                                         : "set node.data to another directory";
+    return rn_fail(err, why == EACCES ? RUNNEL_EDENIED : RUNNEL_EIO, "%s: the directory cannot be made: %s: %s", path,
+                   strerror(why), remedy);
+}
+
+int rn_dir_make(const char *path, struct runnel_err *err) {
+    struct stat st;
+    if (mkdir(path, 0700) == 0)
+        return 0;
+    int why = errno;
+    if (why != EEXIST)
+        return no_dir(path, why, err);
+    if (stat(path, &st) != 0)
+        return no_dir(path, errno, err);
+    if (!S_ISDIR(st.st_mode))
+        return rn_fail(err, RUNNEL_EINVALID, "%s: no directory: move it away, or set node.data to a directory", path);
+    if ((st.st_mode & 022) != 0)
+        return rn_fail(err, RUNNEL_EDENIED, "%s: others than its owner may write there (mode %04o): chmod go-w %s",
+                       path, (unsigned)st.st_mode & 07777, path);
+    return 0;
+}
+
+/* The holder of a lock wrote its process number. */
+static long holder(int fd) {
+    char text[24] = "";
+    long pid = 0;
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    return n > 0 && sscanf(text, "%ld", &pid) == 1 ? pid : 0;
+}
+
+static int take_lock(const char *dir, int fd, struct runnel_err *err) {
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+            return rn_fail(err, RUNNEL_EIO, "%s: cannot be locked: %s", dir, strerror(errno));
+        return rn_fail(err, RUNNEL_EBUSY,
+                       "%s: another runneld (process %ld) uses this data directory: stop it, or set node.data to "
+                       "another directory",
+                       dir, holder(fd));
+    }
+    char text[24];
+    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
+        return rn_fail(err, errno == ENOSPC ? RUNNEL_EFULL : RUNNEL_EIO, "%s: the lock cannot be written: %s", dir,
+                       strerror(errno));
+    return 0;
+}
+
+static int open_lock(const char *dir, const char *path, int *fd, struct runnel_err *err) {
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (*fd < 0)
+        return rn_fail(err, errno == EACCES ? RUNNEL_EDENIED : RUNNEL_EIO,
+                       "%s: cannot be opened: %s: give %s to the user that runneld runs as", path, strerror(errno),
+                       dir);
+    int rc = take_lock(dir, *fd, err);
+    if (rc != 0) {
+        (void)close(*fd);
+        *fd = -1;
+    }
+    return rc;
+}
+
+int rn_datadir_open(const char *path, int *fd, struct runnel_err *err) {
+    struct rn_buf lock;
+    *fd = -1;
+    int rc = rn_dir_make(path, err);
+    if (rc != 0)
+        return rc;
+    rn_buf_init(&lock, 0);
+    (void)rn_buf_fmt(&lock, "%s/lock", path);
+    const char *s = rn_buf_cstr(&lock);
+    rc = s != NULL ? open_lock(path, s, fd, err) : rn_fail(err, RUNNEL_ENOMEM, "%s: no memory", path);
+    rn_buf_free(&lock);
+    return rc;
+}

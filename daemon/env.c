@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * env.c — the env of a node over libevent.
+ * May touch: libevent, the clocks, libsodium, the data directory.
+ */
+#include "daemon/env.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/time.h"
+#include "daemon/datadir.h"
+#include "node/registry.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+struct rn_world {
+    struct rn_world_conf conf;
+    struct rn_env env;
+    struct event_base *base;
+    struct event *alarm, *wake, *posted;
+    int64_t alarm_at;
+    int event_fd;
+    pthread_mutex_t mutex; /* guards `posts` */
+    struct rn_list posts;  /* of struct post */
+    struct rn_list dirs;   /* of struct dir */
+    runnel_fn *turn;
+    void *turn_arg;
+};
+
+struct post {
+    struct rn_list link;
+    runnel_fn *fn;
+    void *arg;
+};
+
+struct dir {
+    struct rn_list link;
+    char path[];
+};
+
+/* ---- the clocks ---- */
+
+static int64_t clock_ns(clockid_t id) {
+    struct timespec t = {0};
+    (void)clock_gettime(id, &t); /* cannot fail for these clocks */
+    return (int64_t)t.tv_sec * RN_NS_S + t.tv_nsec;
+}
+
+static int64_t now(void *ctx) {
+    (void)ctx;
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+static int64_t wall(void *ctx) {
+    (void)ctx;
+    return clock_ns(CLOCK_REALTIME);
+}
+
+/* ---- turns ---- */
+
+static void run_turn(struct rn_world *w) {
+    if (w->turn != NULL)
+        w->turn(w->turn_arg);
+}
+
+static void on_alarm(evutil_socket_t fd, short what, void *arg) {
+    struct rn_world *w = arg;
+    (void)fd;
+    (void)what;
+    w->alarm_at = INT64_MAX;
+    run_turn(w);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    run_turn(arg);
+}
+
+/* Rounded up: an alarm that rings too early would only be set again. */
+static struct timeval until(int64_t at) {
+    int64_t ns = at - clock_ns(CLOCK_MONOTONIC);
+    if (ns <= 0)
+        return (struct timeval){0, 0};
+    int64_t us = ns / RN_NS_US + 1;
+    return (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+}
+
+static void alarm_set(void *ctx, int64_t at) {
+    struct rn_world *w = ctx;
+    if (at == w->alarm_at)
+        return;
+    w->alarm_at = at;
+    if (at == INT64_MAX) {
+        (void)evtimer_del(w->alarm);
+        return;
+    }
+    struct timeval tv = until(at);
+    if (evtimer_add(w->alarm, &tv) != 0)
+        w->alarm_at = INT64_MAX; /* only without memory; the next call tries again */
+}
+
+/* A timer of zero, not event_active: the sockets are looked at in between, so that a node with much to
+ * do still hears. */
+static void wake(void *ctx) {
+    struct rn_world *w = ctx;
+    static const struct timeval zero = {0, 0};
+    if (!evtimer_pending(w->wake, NULL))
+        (void)evtimer_add(w->wake, &zero);
+}
+
+/* ---- posts ---- */
+
+static int post(void *ctx, runnel_fn *fn, void *arg) {
+    struct rn_world *w = ctx;
+    struct post *p = malloc(sizeof *p);
+    if (p == NULL)
+        return -RUNNEL_ENOMEM;
+    p->fn = fn;
+    p->arg = arg;
+    (void)pthread_mutex_lock(&w->mutex); /* a plain mutex, never held by this thread here */
+    int first = rn_list_empty(&w->posts);
+    rn_list_add(&w->posts, &p->link);
+    (void)pthread_mutex_unlock(&w->mutex);
+    if (first) {
+        uint64_t one = 1;
+        ssize_t n = write(w->event_fd, &one, sizeof one);
+        (void)n; /* it fails only when the counter is full: then it is readable anyway */
+    }
+    return 0;
+}
+
+static void run_posts(struct rn_world *w) {
+    struct rn_list mine;
+    rn_list_init(&mine);
+    (void)pthread_mutex_lock(&w->mutex);
+    while (!rn_list_empty(&w->posts)) {
+        struct rn_list *l = w->posts.next;
+        rn_list_del(l);
+        rn_list_add(&mine, l);
+    }
+    (void)pthread_mutex_unlock(&w->mutex);
+    while (!rn_list_empty(&mine)) {
+        struct post *p = rn_list_of(mine.next, struct post, link);
+        struct post call = *p;
+        rn_list_del(&p->link);
+        free(p);
+        call.fn(call.arg);
+    }
+}
+
+static void on_posted(evutil_socket_t fd, short what, void *arg) {
+    uint64_t count;
+    (void)what;
+    ssize_t n = read(fd, &count, sizeof count); /* first, so that a post from now on signals again */
+    (void)n;                                    /* nothing there: somebody was faster */
+    run_posts(arg);
+}
+
+/* ---- the rest ---- */
+
+static void random_bytes(void *ctx, void *p, size_t n) {
+    (void)ctx;
+    randombytes_buf(p, n);
+}
+
+static int sign(void *ctx, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
+    const struct rn_world *w = ctx;
+    return rn_sign(w->conf.pair, purpose, p, n, sig);
+}
+
+static int verify(void *ctx, const struct rn_key *id, const char *purpose, const void *p, size_t n,
+                  const uint8_t sig[RN_SIGNATURE]) {
+    (void)ctx;
+    return rn_verify(id, purpose, p, n, sig);
+}
+
+static struct event_base *loop(void *ctx) {
+    return ((struct rn_world *)ctx)->base;
+}
+
+const char *rn_world_dir(void *world, uint32_t kind, const char *name, struct runnel_err *err) {
+    struct rn_world *w = world;
+    size_t n = strlen(w->conf.data) + strlen(rn_kind_name(kind)) + strlen(name) + 3;
+    struct dir *d = malloc(sizeof *d + n);
+    if (d == NULL) {
+        (void)rn_fail(err, RUNNEL_ENOMEM, "no memory for the directory of %s.%s", rn_kind_name(kind), name);
+        return NULL;
+    }
+    (void)snprintf(d->path, n, "%s/%s-%s", w->conf.data, rn_kind_name(kind), name);
+    if (rn_dir_make(d->path, err) != 0) {
+        free(d);
+        return NULL;
+    }
+    rn_list_for (it, &w->dirs)
+        if (strcmp(rn_list_of(it, struct dir, link)->path, d->path) == 0) {
+            free(d);
+            return rn_list_of(it, struct dir, link)->path;
+        }
+    rn_list_add(&w->dirs, &d->link);
+    return d->path;
+}
+
+static void fill_env(struct rn_world *w) {
+    w->env = (struct rn_env){
+        .ctx = w,
+        .now = now,
+        .wall = wall,
+        .alarm = alarm_set,
+        .wake = wake,
+        .post = post,
+        .random = random_bytes,
+        .sign = sign,
+        .verify = verify,
+        .loop = loop,
+        .dir = rn_world_dir,
+        .log = w->conf.log,
+        .uid = (int64_t)geteuid(),
+    };
+}
+
+static int make_events(struct rn_world *w) {
+    struct event_config *c = event_config_new();
+    if (c == NULL)
+        return -1;
+    if (event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+        w->base = event_base_new_with_config(c);
+    event_config_free(c);
+    if (w->base == NULL)
+        return -1;
+    w->alarm = evtimer_new(w->base, on_alarm, w);
+    w->wake = evtimer_new(w->base, on_wake, w);
+    w->posted = event_new(w->base, w->event_fd, EV_READ | EV_PERSIST, on_posted, w);
+    if (w->alarm == NULL || w->wake == NULL || w->posted == NULL)
+        return -1;
+    return event_add(w->posted, NULL);
+}
+
+struct rn_world *rn_world_new(const struct rn_world_conf *conf, struct runnel_err *err) {
+    struct rn_world *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        (void)rn_fail(err, RUNNEL_ENOMEM, "no memory for the event loop");
+        return NULL;
+    }
+    w->conf = *conf;
+    w->alarm_at = INT64_MAX;
+    rn_list_init(&w->posts);
+    rn_list_init(&w->dirs);
+    (void)pthread_mutex_init(&w->mutex, NULL); /* cannot fail for a plain mutex on this system */
+    w->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->event_fd < 0 || make_events(w) != 0) {
+        (void)rn_fail(err, RUNNEL_EIO, "the event loop cannot be made: %s", strerror(errno));
+        rn_world_free(w);
+        return NULL;
+    }
+    fill_env(w);
+    return w;
+}
+
+static void free_event(struct event *e) {
+    if (e != NULL)
+        event_free(e);
+}
+
+void rn_world_free(struct rn_world *w) {
+    if (w == NULL)
+        return;
+    run_posts(w);
+    free_event(w->alarm);
+    free_event(w->wake);
+    free_event(w->posted);
+    if (w->base != NULL)
+        event_base_free(w->base);
+    if (w->event_fd >= 0)
+        (void)close(w->event_fd);
+    (void)pthread_mutex_destroy(&w->mutex);
+    rn_list_for_safe (it, &w->dirs)
+        free(rn_list_of(it, struct dir, link));
+    free(w);
+}
+
+const struct rn_env *rn_world_env(struct rn_world *w) {
+    return &w->env;
+}
+
+struct event_base *rn_world_base(struct rn_world *w) {
+    return w->base;
+}
+
+void rn_world_serve(struct rn_world *w, runnel_fn *turn, void *arg) {
+    w->turn = turn;
+    w->turn_arg = arg;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ * identity.c — one line, "runnel-identity-1 HEXSEED": made once, then guarded.
+ * May touch: that file, the kernel's randomness.
+ */
+#include "daemon/identity.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WORD "runnel-identity-1 "
+#define HEX (2u * RN_SEED)
+#define LINE (sizeof WORD - 1 + HEX + 1) /* with the newline */
+
+static int failed(struct runnel_err *err, const char *path, const char *what) {
+    return rn_fail(err, RUNNEL_EIO, "identity %s: %s: %s", path, what, strerror(errno));
+}
+
+/* ---- reading ---- */
+
+static int check_stat(const struct stat *st, const char *path, struct runnel_err *err) {
+    if (!S_ISREG(st->st_mode))
+        return rn_fail(err, RUNNEL_EINVALID, "identity %s: no regular file: move it away, or set node.identity", path);
+    if (st->st_uid != geteuid())
+        return rn_fail(err, RUNNEL_EDENIED, "identity %s: belongs to user %ld, runneld runs as user %ld: chown %ld %s",
+                       path, (long)st->st_uid, (long)geteuid(), (long)geteuid(), path);
+    if ((st->st_mode & 077) != 0)
+        return rn_fail(err, RUNNEL_EDENIED,
+                       "identity %s: others than its owner have rights (mode %04o): chmod 600 %s, and make a new "
+                       "identity if somebody may have read it",
+                       path, (unsigned)st->st_mode & 07777, path);
+    return 0;
+}
+
+/* Reads exactly one line; a byte more is room to see that the file goes on. */
+static int read_line(int fd, char line[LINE + 1], size_t *n) {
+    *n = 0;
+    while (*n <= LINE) {
+        ssize_t k = read(fd, line + *n, LINE + 1 - *n);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return -1;
+        if (k == 0)
+            return 0;
+        *n += (size_t)k;
+    }
+    return 0;
+}
+
+static int parse(const char *line, size_t n, struct rn_pair *out) {
+    uint8_t seed[RN_SEED];
+    int rc = n == LINE && line[LINE - 1] == '\n' && memcmp(line, WORD, sizeof WORD - 1) == 0
+                 ? rn_hex_parse(line + sizeof WORD - 1, HEX, seed, sizeof seed)
+                 : -RUNNEL_EINVALID;
+    if (rc == 0)
+        rc = rn_pair_from_seed(seed, out);
+    sodium_memzero(seed, sizeof seed);
+    return rc;
+}
+
+static int read_fd(int fd, const char *path, struct rn_pair *out, struct runnel_err *err) {
+    struct stat st;
+    char line[LINE + 1];
+    size_t n = 0;
+    if (fstat(fd, &st) != 0)
+        return failed(err, path, "cannot be looked at");
+    int rc = check_stat(&st, path, err);
+    if (rc != 0)
+        return rc;
+    if (read_line(fd, line, &n) != 0)
+        rc = failed(err, path, "cannot be read");
+    else if (parse(line, n, out) != 0)
+        rc = rn_fail(err, RUNNEL_EDAMAGED,
+                     "identity %s: not one line of the form \"" WORD "\" and %u hexadecimal digits: restore it from a "
+                     "backup, or move it away and a new identity is made",
+                     path, HEX);
+    sodium_memzero(line, sizeof line);
+    return rc;
+}
+
+/* ---- making ---- */
+
+static int write_all(int fd, const char *p, size_t n) {
+    while (n > 0) {
+        ssize_t k = write(fd, p, n);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return -1;
+        p += k;
+        n -= (size_t)k;
+    }
+    return 0;
+}
+
+static int write_line(int fd, const uint8_t seed[RN_SEED]) {
+    char line[LINE + 1] = WORD;
+    (void)sodium_bin2hex(line + sizeof WORD - 1, HEX + 1, seed, RN_SEED);
+    line[LINE - 1] = '\n';
+    int rc = write_all(fd, line, LINE) == 0 && fsync(fd) == 0 ? 0 : -1;
+    sodium_memzero(line, sizeof line);
+    return rc;
+}
+
+static int sync_folder(const char *path) {
+    char *copy = strdup(path);
+    int fd = copy != NULL ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(copy);
+    if (fd < 0)
+        return -1;
+    int rc = fsync(fd);
+    (void)close(fd);
+    return rc;
+}
+
+/* Under another name first, so that the file is there whole or not at all. */
+static int make_file(const char *path, const char *temp, const uint8_t seed[RN_SEED], struct runnel_err *err) {
+    if (unlink(temp) != 0 && errno != ENOENT)
+        return failed(err, temp, "an old one cannot be removed");
+    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return failed(err, temp, "cannot be made");
+    int rc = write_line(fd, seed);
+    if (close(fd) != 0)
+        rc = -1;
+    if (rc != 0 || rename(temp, path) != 0 || sync_folder(path) != 0) {
+        (void)failed(err, path, "cannot be written");
+        (void)unlink(temp); /* harmless when it has been renamed */
+        return -RUNNEL_EIO;
+    }
+    return 0;
+}
+
+static int make(const char *path, struct rn_pair *out, struct runnel_err *err) {
+    uint8_t seed[RN_SEED];
+    struct rn_buf temp;
+    rn_buf_init(&temp, 0);
+    (void)rn_buf_fmt(&temp, "%s.new", path);
+    const char *s = rn_buf_cstr(&temp);
+    randombytes_buf(seed, sizeof seed);
+    int rc = s != NULL ? make_file(path, s, seed, err) : rn_fail(err, RUNNEL_ENOMEM, "identity %s: no memory", path);
+    if (rc == 0 && rn_pair_from_seed(seed, out) != 0)
+        rc = rn_fail(err, RUNNEL_EINTERNAL, "identity %s: libsodium cannot make a key pair", path);
+    sodium_memzero(seed, sizeof seed);
+    rn_buf_free(&temp);
+    return rc;
+}
+
+int rn_identity(const char *path, struct rn_pair *out, int *made, struct runnel_err *err) {
+    *made = 0;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) {
+        *made = 1;
+        return make(path, out, err);
+    }
+    if (fd < 0)
+        return failed(err, path,
+                      errno == ELOOP ? "a symbolic link is not followed: name the file itself" : "cannot be opened");
+    int rc = read_fd(fd, path, out, err);
+    (void)close(fd);
+    return rc;
+}

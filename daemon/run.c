@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ * run.c — starts a node, serves until a signal, ends orderly.
+ * May touch: the process: umask, signals, the data directory.
+ */
+#include "daemon/run.h"
+
+#include "daemon/datadir.h"
+#include "daemon/env.h"
+#include "daemon/identity.h"
+#include "node/node.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define N_SIGNALS 3u
+
+struct run {
+    const struct rn_conf *conf;
+    const struct rn_registry *registry;
+    const struct rn_log *log;
+    int lock;
+    struct rn_pair pair;
+    struct rn_world *world;
+    struct rn_node *node;
+    struct event *signals[N_SIGNALS];
+    int ready, stopping;
+    enum rn_exit exit;
+};
+
+static enum rn_exit cannot_start(const struct run *r, const struct runnel_err *err) {
+    rn_log(r->log, RUNNEL_ERROR, "daemon", "cannot start: %s", err->msg);
+    return RN_EXIT_START;
+}
+
+/* ---- the end ---- */
+
+static void stopped(void *arg, const struct runnel_err *err) {
+    struct run *r = arg;
+    if (err != NULL) {
+        rn_log(r->log, RUNNEL_ERROR, "daemon", "stopped, but not orderly: %s", err->msg);
+        if (r->exit == RN_EXIT_OK)
+            r->exit = RN_EXIT_FAILED;
+    } else {
+        rn_log(r->log, RUNNEL_NOTICE, "daemon", "stopped");
+    }
+    (void)event_base_loopbreak(rn_world_base(r->world));
+}
+
+static void stop(struct run *r) {
+    r->stopping = 1;
+    rn_node_stop(r->node, stopped, r);
+}
+
+static void on_end(evutil_socket_t sig, short what, void *arg) {
+    struct run *r = arg;
+    (void)what;
+    if (r->stopping) {
+        rn_log(r->log, RUNNEL_WARN, "daemon", "a second signal: ending at once");
+        _exit(RN_EXIT_FAILED);
+    }
+    rn_log(r->log, RUNNEL_NOTICE, "daemon", "stopping (%s)", sig == SIGTERM ? "SIGTERM" : "SIGINT");
+    stop(r);
+}
+
+static void on_hangup(evutil_socket_t sig, short what, void *arg) {
+    const struct run *r = arg;
+    (void)sig;
+    (void)what;
+    rn_log(r->log, RUNNEL_WARN, "daemon", "SIGHUP: reload is not supported yet: restart runneld for a changed config");
+}
+
+/* ---- the start ---- */
+
+static void hex(const struct rn_key *id, char out[2 * RN_KEY + 1]) {
+    for (size_t i = 0; i < RN_KEY; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", id->b[i]);
+}
+
+static void ready(void *arg, const struct runnel_err *err) {
+    struct run *r = arg;
+    char addresses[512];
+    if (err != NULL) {
+        r->exit = cannot_start(r, err);
+        if (!r->stopping)
+            stop(r);
+        return;
+    }
+    r->ready = 1;
+    (void)rn_node_addresses(r->node, addresses, sizeof addresses);
+    for (char *s = addresses; *s != 0; s++)
+        if (*s == '\n')
+            *s = s[1] != 0 ? ' ' : 0;
+    rn_log(r->log, RUNNEL_NOTICE, "daemon", "ready%s%s", addresses[0] != 0 ? ", at " : ", at no address", addresses);
+}
+
+static void turn(void *node) {
+    rn_node_turn(node);
+}
+
+static int add_signals(struct run *r) {
+    static const struct {
+        int sig;
+        event_callback_fn fn;
+    } all[N_SIGNALS] = {{SIGTERM, on_end}, {SIGINT, on_end}, {SIGHUP, on_hangup}};
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        r->signals[i] = evsignal_new(rn_world_base(r->world), all[i].sig, all[i].fn, r);
+        if (r->signals[i] == NULL || event_add(r->signals[i], NULL) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The data directory and the identity; logs who we are. */
+static int open_data(struct run *r, struct runnel_err *err) {
+    char id[2 * RN_KEY + 1];
+    int made = 0;
+    int rc = rn_datadir_open(r->conf->data, &r->lock, err);
+    if (rc == 0)
+        rc = rn_identity(r->conf->identity, &r->pair, &made, err);
+    if (rc != 0)
+        return rc;
+    hex(&r->pair.id, id);
+    if (made)
+        rn_log(r->log, RUNNEL_NOTICE, "daemon", "made a new identity: %s", r->conf->identity);
+    rn_log(r->log, RUNNEL_NOTICE, "daemon", "node %s", id);
+    return 0;
+}
+
+static enum rn_exit serve(struct run *r) {
+    struct runnel_err err = {0};
+    if (rn_node_new(rn_world_env(r->world), r->conf, r->registry, &r->pair.id, &r->node, &err) != 0)
+        return cannot_start(r, &err);
+    rn_world_serve(r->world, turn, r->node);
+    if (rn_node_start(r->node, ready, r, &err) != 0)
+        return cannot_start(r, &err);
+    if (event_base_dispatch(rn_world_base(r->world)) < 0) {
+        rn_log(r->log, RUNNEL_ERROR, "daemon", "the event loop failed");
+        return RN_EXIT_FAILED;
+    }
+    return r->exit;
+}
+
+static enum rn_exit live(struct run *r) {
+    struct runnel_err err = {0};
+    if (open_data(r, &err) != 0)
+        return cannot_start(r, &err);
+    struct rn_world_conf wc = {.pair = &r->pair, .data = r->conf->data, .log = r->log};
+    r->world = rn_world_new(&wc, &err);
+    if (r->world == NULL)
+        return cannot_start(r, &err);
+    if (add_signals(r) != 0) {
+        rn_log(r->log, RUNNEL_ERROR, "daemon", "cannot start: no signal handlers");
+        return RN_EXIT_START;
+    }
+    return serve(r);
+}
+
+static void end(struct run *r) {
+    if (r->world != NULL)
+        rn_world_serve(r->world, NULL, NULL);
+    rn_node_free(r->node);
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        if (r->signals[i] != NULL)
+            event_free(r->signals[i]);
+    rn_world_free(r->world);
+    rn_pair_wipe(&r->pair);
+    if (r->lock >= 0)
+        (void)close(r->lock); /* gives the lock back */
+}
+
+enum rn_exit rn_run(const struct rn_conf *conf, const struct rn_registry *registry, const struct rn_log *log) {
+    struct run r = {.conf = conf, .registry = registry, .log = log, .lock = -1, .exit = RN_EXIT_OK};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)umask(077);
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail for a valid signal */
+    enum rn_exit code = live(&r);
+    end(&r);
+    return code;
+}
