@@ -20,6 +20,12 @@ struct rn_call *rn_call_new(struct rn_session *s, uint64_t id, size_t weight) {
     return c;
 }
 
+void rn_call_weigh(struct rn_call *c, size_t bytes) {
+    c->weight += bytes;
+    if (c->session)
+        c->session->weight += bytes;
+}
+
 static void leave(struct rn_call *c) {
     if (!c->session)
         return;

@@ -125,6 +125,7 @@ void rn_follow_open(struct rn_call *call, struct rn_stream *s, const struct rn_f
     }
     struct opening *o = calloc(1, sizeof *o);
     if (o) {
+        rn_call_weigh(call, sizeof *o);
         o->call = call;
         o->stream = s;
         o->spec = *spec;

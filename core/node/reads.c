@@ -101,6 +101,7 @@ void rn_method_at(struct rn_node *n, struct rn_call *call, const struct rn_json 
         rn_call_fail(call, &err);
         return;
     }
+    rn_call_weigh(call, sizeof *a);
     a->call = call;
     a->stream = s;
     rn_block_wait_init(&a->wait, at_block);
@@ -237,8 +238,10 @@ void rn_method_nodes(struct rn_node *n, struct rn_call *call, const struct rn_js
     q->level = level < RN_TREE_LEVELS ? (uint32_t)level : RN_TREE_LEVELS;
     rn_block_wait_init(&q->wait, on_open_block);
     rn_op_begin(&n->ops, &q->op, nodes_free);
-    if (read_nodes(s, q, &err) != 0)
+    if (read_nodes(s, q, &err) != 0) {
         nodes_end(q, &err);
-    else
-        nodes_next(q);
+        return;
+    }
+    rn_call_weigh(call, sizeof *q + (size_t)q->n * RN_HASH);
+    nodes_next(q);
 }

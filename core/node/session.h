@@ -73,10 +73,12 @@ struct rn_call {
     struct rn_list link;        /* in the session's unanswered calls */
     struct rn_session *session; /* NULL once the session is gone */
     uint64_t id;
-    size_t weight; /* bytes that count against RN_MAX_PUBLISHES */
+    size_t weight; /* bytes that count against RN_MAX_PUBLISHES: above it, the session's reading pauses */
 };
 /* Makes a call that has to be answered later; NULL when out of memory. */
 struct rn_call *rn_call_new(struct rn_session *s, uint64_t id, size_t weight);
+/* Adds to what the call counts while it is unanswered: the memory that its work holds. */
+void rn_call_weigh(struct rn_call *c, size_t bytes);
 /* Answer and free the call. `json` is a whole object. */
 void rn_call_answer(struct rn_call *c, struct runnel_bytes json);
 void rn_call_hashes(struct rn_call *c, struct runnel_bytes hashes);

@@ -140,6 +140,7 @@ void rn_method_verify(struct rn_node *n, struct rn_call *call, const struct rn_j
         rn_call_fail(call, &err);
         return;
     }
+    rn_call_weigh(call, sizeof *v + RN_MAX_FRAME);
     v->call = call;
     v->stream = s;
     v->count = s->tail.count;
