@@ -174,8 +174,9 @@ static void memo_learn(struct rn_attested_memo *memo, const struct rn_key *autho
     memcpy(memo->signature, a->signature, RN_SIGNATURE);
 }
 
-int rn_head_check(struct rn_hasher *h, const struct rn_head *head, const struct rn_attestation *a,
-                  const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err) {
+int rn_head_check_by(struct rn_hasher *h, const struct rn_head *head, const struct rn_attestation *a,
+                     const struct rn_key *author, rn_verify_fn *verify, void *arg, struct rn_attested_memo *memo,
+                     struct runnel_err *err) {
     struct rn_hash leaf = head_leaf(h, head), root;
     if (!attestation_valid(a) || rn_path_fold(h, a->index, a->n, &leaf, a->path, a->n_path, &root) != 0)
         return rn_fail(err, RUNNEL_EDAMAGED, "head: its attestation has a path that cannot be");
@@ -185,10 +186,21 @@ int rn_head_check(struct rn_hasher *h, const struct rn_head *head, const struct 
         return 0;
     uint8_t message[TO_SIGN];
     to_sign(a->n, &root, message);
-    if (rn_verify(author, RN_PURPOSE_HEAD, message, sizeof message, a->signature) != 0)
+    if (verify(arg, author, RN_PURPOSE_HEAD, message, sizeof message, a->signature) != 0)
         return rn_fail(err, RUNNEL_EDAMAGED, "head: its author did not sign it");
     memo_learn(memo, author, a, &root);
     return 0;
+}
+
+static int verify_here(void *arg, const struct rn_key *id, const char *purpose, const void *p, size_t n,
+                       const uint8_t sig[RN_SIGNATURE]) {
+    (void)arg;
+    return rn_verify(id, purpose, p, n, sig);
+}
+
+int rn_head_check(struct rn_hasher *h, const struct rn_head *head, const struct rn_attestation *a,
+                  const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err) {
+    return rn_head_check_by(h, head, a, author, verify_here, NULL, memo, err);
 }
 
 /* ---- both together ---- */

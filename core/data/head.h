@@ -66,6 +66,12 @@ struct rn_attested_memo {
 };
 int rn_head_check(struct rn_hasher *h, const struct rn_head *head, const struct rn_attestation *a,
                   const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err);
+/* As rn_head_check, with signatures checked by the caller's function (as rn_verify). The core hands in its env's. */
+typedef int rn_verify_fn(void *arg, const struct rn_key *id, const char *purpose, const void *p, size_t n,
+                         const uint8_t sig[RN_SIGNATURE]);
+int rn_head_check_by(struct rn_hasher *h, const struct rn_head *head, const struct rn_attestation *a,
+                     const struct rn_key *author, rn_verify_fn *verify, void *arg, struct rn_attested_memo *memo,
+                     struct runnel_err *err);
 
 /* A head with its attestation, as stored and sent: encoded head, then encoded attestation. */
 struct rn_signed_head {

@@ -64,6 +64,9 @@ struct rn_node {
     size_t stop_stage;
 };
 
+/* node.c: rn_head_check with the env's signature check. */
+int rn_node_check_head(struct rn_node *n, const struct rn_head *head, const struct rn_attestation *a,
+                       const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err);
 /* node.c: the author has nothing left to do while the node stops. */
 void rn_node_author_idle(struct rn_node *n);
 

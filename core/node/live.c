@@ -49,7 +49,7 @@ static int keep_run(struct rn_upstream *u, const struct rn_frame *f, uint64_t co
 /* Adds the runs that the head covers to a growth and compares the roots. */
 static int verify(struct rn_upstream *u, struct rn_growth *g, size_t *bytes, struct runnel_err *err) {
     const struct rn_head *head = &u->next_head.head;
-    int rc = rn_head_check(u->node->hasher, head, &u->next_head.attestation, &u->stream->desc->author, &u->memo, err);
+    int rc = rn_node_check_head(u->node, head, &u->next_head.attestation, &u->stream->desc->author, &u->memo, err);
     rn_list_for (it, &u->runs) {
         struct rn_run_item *r = rn_list_of(it, struct rn_run_item, link);
         if (rc != 0 || r->seq >= head->count)

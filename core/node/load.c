@@ -112,7 +112,7 @@ static int read_head(struct rn_stream *s, struct runnel_bytes b, struct rn_signe
         return rc;
     if (!rn_hash_equal(&out->head.descriptor, &s->desc->hash))
         return rn_fail(err, RUNNEL_EDAMAGED, "its head is of another stream");
-    return rn_head_check(s->node->hasher, &out->head, &out->attestation, &s->desc->author, NULL, err);
+    return rn_node_check_head(s->node, &out->head, &out->attestation, &s->desc->author, NULL, err);
 }
 
 static int complete(struct loading *l, struct runnel_bytes open, struct runnel_err *err) {

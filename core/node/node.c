@@ -294,6 +294,11 @@ void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg) {
         stop_sessions(n);
 }
 
+int rn_node_check_head(struct rn_node *n, const struct rn_head *head, const struct rn_attestation *a,
+                       const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err) {
+    return rn_head_check_by(n->hasher, head, a, author, n->env->verify, n->env->ctx, memo, err);
+}
+
 /* ---- looking inside ---- */
 
 int rn_node_holding(const struct rn_node *n, const struct runnel_id *id, struct rn_holding *out) {

@@ -60,7 +60,7 @@ static int check_head(struct rn_upstream *u, const char *hex, const struct rn_de
         return rc;
     if (!rn_hash_equal(&head->head.descriptor, &d->hash))
         return rn_fail(err, RUNNEL_EDAMAGED, "its head is of another stream");
-    return rn_head_check(u->node->hasher, &head->head, &head->attestation, &d->author, &u->memo, err);
+    return rn_node_check_head(u->node, &head->head, &head->attestation, &d->author, &u->memo, err);
 }
 
 /* A head of the count that we hold must have our root. */

@@ -53,7 +53,7 @@ static const char *check_head(const struct verify *v) {
     struct rn_hash root = rn_peaks_root(s->node->hasher, &v->peaks, open ? &v->open : NULL);
     if (!s->has_head || v->head.head.count != v->count)
         return NULL;
-    if (rn_head_check(s->node->hasher, &v->head.head, &v->head.attestation, &s->desc->author, NULL, NULL) != 0)
+    if (rn_node_check_head(s->node, &v->head.head, &v->head.attestation, &s->desc->author, NULL, NULL) != 0)
         return "the head's signature is not the author's";
     return rn_hash_equal(&root, &v->head.head.root) ? NULL : "the blocks do not give the root of the head";
 }
