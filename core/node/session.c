@@ -435,7 +435,8 @@ static void flush(struct rn_session *s) {
             break;
         }
         if (n < 0) {
-            s->writable = 0; /* reading or up->closed will tell */
+            s->writable = 0;
+            s->broken = (int)n;
             break;
         }
         s->sent += (size_t)n;
@@ -487,6 +488,11 @@ static void turn(void *arg) {
     }
     int more = pump(s);
     flush(s);
+    if (s->broken) {
+        rn_fail(&err, -s->broken, "the link broke while writing");
+        end(s, &err, 0);
+        return;
+    }
     if ((s->readable && may_take(s)) || (more && s->writable && rn_session_unsent(s) < RN_MAX_UNSENT))
         rn_session_flush_soon(s);
 }

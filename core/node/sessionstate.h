@@ -34,6 +34,7 @@ struct rn_session {
     struct rn_buf in, out;
     size_t sent; /* bytes of `out` that have gone */
     int readable, writable;
+    int broken; /* the negative code with which writing failed; 0: it has not */
     uint64_t n_received, n_sent;
     int64_t heard; /* monotonic: when a byte came last */
     int pinged;
