@@ -233,24 +233,32 @@ static int set_name(struct rn_session *s) {
     return 0;
 }
 
+/* A node tells its id and its nonce, a program neither. */
+static int take_peer(struct rn_session *s, const struct rn_json *o, struct runnel_err *err) {
+    const char *node = NULL, *nonce = NULL;
+    int rc = rn_json_str(o, "node", &node, err);
+    if (rc == -RUNNEL_ENOTFOUND)
+        return 0;
+    if (rc != 0)
+        return rc;
+    if (rn_hex_parse(node, strlen(node), s->peer.b, RN_KEY) != 0)
+        return rn_fail(err, RUNNEL_EINVALID, "hello: node: want 64 hexadecimal digits");
+    rc = rn_json_str(o, "nonce", &nonce, err);
+    if (rc == -RUNNEL_ENOTFOUND || (rc == 0 && rn_hex_parse(nonce, strlen(nonce), s->peer_nonce, RN_NONCE) != 0))
+        return rn_fail(err, RUNNEL_EINVALID, "hello: nonce: want 32 hexadecimal digits");
+    s->has_peer = rc == 0;
+    return rc;
+}
+
 static int take_hello(struct rn_session *s, const struct rn_json *o, struct runnel_err *err) {
-    const char *node = NULL, *nonce = NULL, *agent = NULL;
+    const char *agent = NULL;
     struct rn_node *n = s->node;
     if (!speaks(rn_json_get(o, "runnel")))
         return rn_fail(err, RUNNEL_EUNSUPPORTED,
                        "hello: no common version of the protocol; this node speaks version %d", PROTOCOL);
-    int rc = rn_json_str(o, "nonce", &nonce, err);
-    if (rc == -RUNNEL_ENOTFOUND || (rc == 0 && rn_hex_parse(nonce, strlen(nonce), s->peer_nonce, RN_NONCE) != 0))
-        return rn_fail(err, RUNNEL_EINVALID, "hello: nonce: want 32 hexadecimal digits");
-    if (rc == 0)
-        rc = rn_json_str(o, "node", &node, err);
-    if (rc == 0) {
-        if (rn_hex_parse(node, strlen(node), s->peer.b, RN_KEY) != 0)
-            return rn_fail(err, RUNNEL_EINVALID, "hello: node: want 64 hexadecimal digits");
-        s->has_peer = 1;
-    } else if (rc != -RUNNEL_ENOTFOUND) {
+    int rc = take_peer(s, o, err);
+    if (rc != 0)
         return rc;
-    }
     rc = rn_json_str(o, "agent", &agent, err);
     if (rc == 0)
         (void)snprintf(s->agent, sizeof s->agent, "%s", agent);
