@@ -89,14 +89,13 @@ static void try_name(void *near, const char *name) {
     rn_near_try(near, name);
 }
 
-static void plugin_unknown(const struct at *a, const struct rn_json *v) {
+static void plugin_unknown(const struct at *a, const struct rn_json *v, const struct runnel_err *err) {
     struct names n;
     struct rn_near near;
     char path[PATH], want[256], remedy[80] = "install that plugin, or use another";
-    struct runnel_err err = {0};
     path_of(a, "plugin", path);
-    if (rn_registry_find(a->k->r, a->kind, v->text, &err) == NULL && err.code != RUNNEL_ENOTFOUND) {
-        rn_wrong_value(a->k->t, place(a, v), path, "a plugin that can be loaded", err.msg);
+    if (err->code != RUNNEL_ENOTFOUND) {
+        rn_wrong_value(a->k->t, place(a, v), path, "a plugin that can be loaded", err->msg);
         return;
     }
     rn_near_init(&near, v->text);
@@ -123,9 +122,10 @@ static const struct runnel_plugin *plugin_of(const struct at *a) {
         rn_wrong_value(a->k->t, place(a, v), path, want, "write the plugin's name within quotes");
         return NULL;
     }
-    const struct runnel_plugin *p = rn_registry_find(a->k->r, a->kind, v->text, NULL);
+    struct runnel_err err = {0};
+    const struct runnel_plugin *p = rn_registry_find(a->k->r, a->kind, v->text, &err);
     if (p == NULL)
-        plugin_unknown(a, v);
+        plugin_unknown(a, v, &err);
     return p;
 }
 

@@ -1,2 +1,37 @@
 # SPDX-License-Identifier: MIT
-# tests/scenario/local.mk — which tests this folder adds.
+# tests/scenario/local.mk — whole daemons on this machine.
+# May touch: the build folder, temporary folders, loopback ports.
+DAEMON_SCENARIOS = tests/scenario/daemon.py
+TESTS += $(DAEMON_SCENARIOS)
+EXTRA_DIST += $(DAEMON_SCENARIOS) tests/scenario/tap.py
+tests/scenario/daemon.log: runneld $(plugin_LTLIBRARIES) $(FAKE_PLUGINS)
+
+# Plugins of other times, for the loader.
+FAKE_PLUGINS = \
+  tests/scenario/fake-major.la \
+  tests/scenario/fake-minor.la \
+  tests/scenario/fake-newer.la \
+  tests/scenario/fake-older.la \
+  tests/scenario/fake-tiny.la \
+  tests/scenario/fake-nothing.la
+check_LTLIBRARIES += $(FAKE_PLUGINS)
+FAKE_LINK = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined -rpath $(abs_builddir)
+FAKE_CPPFLAGS = -I$(top_srcdir)/include
+tests_scenario_fake_major_la_SOURCES = tests/scenario/fake.c
+tests_scenario_fake_major_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"major"' -DFAKE_MAJOR=7 -DFAKE_MINOR=3
+tests_scenario_fake_major_la_LDFLAGS = $(FAKE_LINK)
+tests_scenario_fake_minor_la_SOURCES = tests/scenario/fake.c
+tests_scenario_fake_minor_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"minor"' -DFAKE_MINOR=9
+tests_scenario_fake_minor_la_LDFLAGS = $(FAKE_LINK)
+tests_scenario_fake_newer_la_SOURCES = tests/scenario/fake.c
+tests_scenario_fake_newer_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"newer"' -DFAKE_SIZE='sizeof(struct newer)'
+tests_scenario_fake_newer_la_LDFLAGS = $(FAKE_LINK)
+tests_scenario_fake_older_la_SOURCES = tests/scenario/fake.c
+tests_scenario_fake_older_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"older"' -DFAKE_KIND=RUNNEL_SERVICE -DFAKE_SIZE='offsetof(struct runnel_plugin, ops)'
+tests_scenario_fake_older_la_LDFLAGS = $(FAKE_LINK)
+tests_scenario_fake_tiny_la_SOURCES = tests/scenario/fake.c
+tests_scenario_fake_tiny_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"tiny"' -DFAKE_SIZE=12
+tests_scenario_fake_tiny_la_LDFLAGS = $(FAKE_LINK)
+tests_scenario_fake_nothing_la_SOURCES = tests/scenario/fake.c
+tests_scenario_fake_nothing_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"nothing"' -DFAKE_NOTHING
+tests_scenario_fake_nothing_la_LDFLAGS = $(FAKE_LINK)
