@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # tests/scenario/local.mk — whole daemons on this machine.
 # May touch: the build folder, temporary folders, loopback ports.
-DAEMON_SCENARIOS = tests/scenario/daemon.py
+DAEMON_SCENARIOS = tests/scenario/daemon.py tests/scenario/manual.py
 TESTS += $(DAEMON_SCENARIOS)
 EXTRA_DIST += $(DAEMON_SCENARIOS) tests/scenario/tap.py
-tests/scenario/daemon.log: runneld $(plugin_LTLIBRARIES) $(FAKE_PLUGINS)
+tests/scenario/daemon.log tests/scenario/manual.log: runneld $(plugin_LTLIBRARIES) $(FAKE_PLUGINS)
 
 # Plugins of other times, for the loader.
 FAKE_PLUGINS = \
