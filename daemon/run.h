@@ -5,8 +5,8 @@
 #ifndef RN_DAEMON_RUN_H
 #define RN_DAEMON_RUN_H
 
-#include "daemon/exits.h"
 #include "base/log.h"
+#include "daemon/exits.h"
 #include "node/conf.h"
 
 /* Runs a node until a signal ends it. `conf` is checked. */
