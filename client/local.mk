@@ -1,2 +1,13 @@
 # SPDX-License-Identifier: MIT
-# client/local.mk — what this folder adds to the build.
+# client/local.mk — librunnel, the client library.
+# May touch: the build folder; on install the prefix.
+lib_LTLIBRARIES += librunnel.la
+runnelinclude_HEADERS += include/runnel/client.h
+librunnel_la_SOURCES = \
+  client/client.h client/address.c client/link.c client/life.c client/session.c client/request.c \
+  client/publish.c client/follow.c client/stream.c
+librunnel_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CFLAGS)
+librunnel_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined -export-symbols-regex '^runnel_'
+librunnel_la_LIBADD = libdata.la librunnel-base.la $(LIBEVENT_LIBS)
+pkgconfig_DATA += client/librunnel.pc
+EXTRA_DIST += client/librunnel.pc.in

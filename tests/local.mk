@@ -4,6 +4,7 @@ UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS
 include tests/unit/base.mk
 include tests/unit/data.mk
 include tests/unit/node.mk
+include tests/unit/client.mk
 include tests/conformance/local.mk
 include tests/sim/local.mk
 include tests/scenario/local.mk
