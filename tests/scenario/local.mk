@@ -35,3 +35,9 @@ tests_scenario_fake_tiny_la_LDFLAGS = $(FAKE_LINK)
 tests_scenario_fake_nothing_la_SOURCES = tests/scenario/fake.c
 tests_scenario_fake_nothing_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"nothing"' -DFAKE_NOTHING
 tests_scenario_fake_nothing_la_LDFLAGS = $(FAKE_LINK)
+
+# The tool, and its manual.
+TOOL_SCENARIOS = tests/scenario/tool-fake.py tests/scenario/tool-manual.py
+TESTS += $(TOOL_SCENARIOS)
+EXTRA_DIST += $(TOOL_SCENARIOS) tests/scenario/fakenode.py
+tests/scenario/tool-fake.log tests/scenario/tool-manual.log: runnel

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT
+ * streams.c — runnel streams, create, head, subscribe, unsubscribe and verify.
+ * May touch: the node, by asking it.
+ */
+#include "tool/tool.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Asks, and with --json writes the answer as it is. 0 with *a to be freed, or an exit code. */
+static int ask(struct rn_tool *t, const char *method, const char *json, struct rn_answer *a) {
+    struct runnel_err err;
+    if (!json)
+        return rn_tool_failf(t, RN_EXIT_ERROR, RUNNEL_ENOMEM, "%s: no memory", t->command->name);
+    if (rn_node_ask(t, method, json, a, &err) < 0) {
+        (void)rn_wrap(&err, "%s", t->command->name);
+        return rn_tool_fail(t, rn_exit_of(&err), &err);
+    }
+    if (t->json) {
+        rn_out_bytes(t, a->text.p, a->text.n);
+        rn_out(t, "\n");
+    }
+    return 0;
+}
+
+static int ask_of(struct rn_tool *t, const char *method, const char *stream, struct rn_answer *a) {
+    struct rn_buf json = {0};
+    int r = ask(t, method, rn_node_stream_json(&json, stream), a);
+    rn_buf_free(&json);
+    return r;
+}
+
+static const char *text_of(const struct rn_json *o, const char *key) {
+    const char *s = "";
+    (void)rn_json_str(o, key, &s, NULL); /* absent is empty */
+    return s;
+}
+
+static int truth_of(const struct rn_json *o, const char *key) {
+    int v = 0;
+    (void)rn_json_bool(o, key, &v, NULL); /* absent is false */
+    return v;
+}
+
+/* ---- streams ---- */
+
+static const char *const stream_columns[] = {"stream", "name", "author", ">count", "last", "state"};
+
+struct listing {
+    struct rn_tool *tool;
+    struct rn_table table;
+    uint64_t n;
+    struct runnel_err err;
+};
+
+static int list_one(void *arg, const struct rn_json *o) {
+    struct listing *l = arg;
+    struct rn_stream s;
+    char last[RN_TIME_TEXT] = "-";
+    if (rn_stream_read(o, &s, &l->err) < 0)
+        return RN_EXIT_ERROR;
+    if (s.has_last)
+        (void)rn_time_format(s.last, last);
+    l->n++;
+    rn_table_cell(&l->table, "%s", s.id);
+    rn_table_cell(&l->table, "%s", s.name);
+    rn_table_cell(&l->table, "%.8s", s.author);
+    rn_table_cell(&l->table, "%llu", (unsigned long long)s.count);
+    rn_table_cell(&l->table, "%s", last);
+    rn_table_cell(&l->table, "%s", text_of(o, "state"));
+    return 0;
+}
+
+static void list_page(void *arg) {
+    struct listing *l = arg;
+    if (l->n > 0)
+        rn_table_flush(&l->table, l->tool);
+}
+
+static int list_json(void *arg, const struct rn_json *o) {
+    struct listing *l = arg;
+    struct rn_buf b = {0};
+    struct rn_jw w;
+    rn_jw_init(&w, &b);
+    rn_jw_tree(&w, o);
+    rn_out(l->tool, l->n++ ? "," : "{\"streams\":[");
+    rn_out_bytes(l->tool, b.p, b.n);
+    rn_buf_free(&b);
+    return 0;
+}
+
+int rn_cmd_streams(struct rn_tool *t) {
+    struct listing l = {.tool = t};
+    int r;
+    if (t->json) {
+        r = rn_each_stream(t, list_json, NULL, &l);
+        if (r == 0)
+            rn_out(t, l.n ? "]}\n" : "{\"streams\":[]}\n");
+        return r;
+    }
+    rn_table_init(&l.table, stream_columns, sizeof stream_columns / sizeof *stream_columns);
+    r = rn_each_stream(t, list_one, list_page, &l);
+    rn_table_free(&l.table);
+    if (r != 0 && l.err.code)
+        return rn_tool_fail(t, r, &l.err);
+    if (r == 0 && l.n == 0)
+        rn_out(t, "no streams yet: \"runnel create\" makes one, \"runnel subscribe\" fetches one\n");
+    return r;
+}
+
+/* ---- create ---- */
+
+static int write_meta(struct rn_tool *t, struct rn_jw *w) {
+    const char *unit = rn_arg(t, "unit"), *cadence = rn_arg(t, "cadence"), *description = rn_arg(t, "description");
+    struct runnel_err err;
+    int64_t ns = 0;
+    if (cadence && rn_duration_parse(cadence, strlen(cadence), &ns, &err) < 0)
+        return rn_usage(t, "--cadence: %s", err.msg);
+    if (cadence && (ns <= 0 || ns % RN_NS_MS != 0))
+        return rn_usage(t, "--cadence %s: want whole milliseconds, more than none", cadence);
+    if (!unit && !cadence && !description)
+        return 0;
+    rn_jw_key(w, "meta");
+    rn_jw_object(w);
+    if (unit)
+        rn_jw_kstr(w, "unit", unit);
+    if (cadence)
+        rn_jw_kint(w, "cadence", ns / RN_NS_MS);
+    if (description)
+        rn_jw_kstr(w, "description", description);
+    rn_jw_end_object(w);
+    return 0;
+}
+
+static int write_descriptor(struct rn_tool *t, struct rn_buf *b) {
+    const char *source = rn_arg(t, "source"), *stream = rn_arg(t, "stream"), *target = rn_arg(t, "target");
+    struct rn_jw w;
+    if (!source || !stream)
+        return rn_usage(
+            t, "--source and --stream are needed, as in runnel create --source noaa --stream temp_max --unit °C");
+    rn_jw_init(&w, b);
+    rn_jw_object(&w);
+    rn_jw_key(&w, "descriptor");
+    rn_jw_object(&w);
+    rn_jw_kstr(&w, "source", source);
+    rn_jw_kstr(&w, "stream", stream);
+    rn_jw_kstr(&w, "target", target ? target : "");
+    int r = write_meta(t, &w);
+    rn_jw_end_object(&w);
+    rn_jw_end_object(&w);
+    return r;
+}
+
+int rn_cmd_create(struct rn_tool *t) {
+    struct rn_buf json = {0};
+    struct rn_answer a;
+    int r = write_descriptor(t, &json);
+    if (r == 0)
+        r = ask(t, "create", rn_buf_cstr(&json), &a);
+    rn_buf_free(&json);
+    if (r != 0)
+        return r;
+    if (!t->json)
+        rn_out(t, "%s\n", text_of(a.tree, "stream"));
+    if (!t->json && !truth_of(a.tree, "created"))
+        rn_note(t, "the stream was there already");
+    rn_answer_free(&a);
+    return 0;
+}
+
+/* ---- head ---- */
+
+static void line(struct rn_tool *t, const char *name, const char *value) {
+    struct rn_buf b = {0};
+    rn_text_clean(&b, value, strlen(value));
+    rn_out(t, "%-12s", name);
+    rn_out_bytes(t, b.p, b.n);
+    rn_out(t, "\n");
+    rn_buf_free(&b);
+}
+
+static void time_line(struct rn_tool *t, const char *name, const struct rn_json *o, const char *key) {
+    char text[RN_TIME_TEXT];
+    int64_t ns;
+    if (rn_json_i64(o, key, &ns, NULL) == 0)
+        line(t, name, ns == INT64_MIN ? "-" : rn_time_format(ns, text));
+}
+
+static void show_head(struct rn_tool *t, const struct rn_json *o, const struct rn_stream *s) {
+    char count[32];
+    const struct rn_json *meta = rn_json_get(rn_json_get(o, "descriptor"), "meta");
+    uint64_t n = 0;
+    line(t, "stream", s->id);
+    line(t, "name", s->name);
+    line(t, "author", s->author);
+    if (s->unit[0])
+        line(t, "unit", s->unit);
+    if (*text_of(meta, "description"))
+        line(t, "description", text_of(meta, "description"));
+    line(t, "state", text_of(o, "state"));
+    if (*text_of(o, "provider"))
+        line(t, "provider", text_of(o, "provider"));
+    (void)snprintf(count, sizeof count, "%llu", (unsigned long long)s->count);
+    line(t, "held", count);
+    if (rn_json_u64(o, "want", &n, NULL) == 0) {
+        (void)snprintf(count, sizeof count, "%llu", (unsigned long long)n);
+        line(t, "wanted", count);
+    }
+    time_line(t, "last", o, "last");
+    if (rn_json_u64(o, "head_count", &n, NULL) < 0) {
+        line(t, "head", "none is held whole yet");
+        return;
+    }
+    (void)snprintf(count, sizeof count, "%llu", (unsigned long long)n);
+    line(t, "head of", count);
+    line(t, "root", text_of(o, "root"));
+    time_line(t, "signed", o, "signed_at");
+    time_line(t, "through", o, "through");
+}
+
+int rn_cmd_head(struct rn_tool *t) {
+    struct rn_stream s;
+    struct rn_answer a;
+    struct runnel_err err;
+    int r = rn_resolve(t, t->words[0], &s);
+    if (r == 0)
+        r = ask_of(t, "head", s.id, &a);
+    if (r != 0)
+        return r;
+    if (rn_stream_read(a.tree, &s, &err) < 0)
+        r = rn_tool_fail(t, RN_EXIT_ERROR, &err);
+    else if (!t->json)
+        show_head(t, a.tree, &s);
+    rn_answer_free(&a);
+    return r;
+}
+
+/* ---- subscribe, unsubscribe ---- */
+
+/* Full names go to the node as they are: it may never have heard of the stream. */
+static int name_for_node(struct rn_tool *t, struct rn_stream *s, const char **out) {
+    *out = t->words[0];
+    if (rn_is_full_name(*out))
+        return 0;
+    int r = rn_resolve(t, t->words[0], s);
+    *out = s->id;
+    return r;
+}
+
+static int unknown_is_4(int r, const struct runnel_err *err) {
+    return r < 0 && err->code == RUNNEL_ENOTFOUND ? RN_EXIT_STREAM : rn_exit_of(err);
+}
+
+static int change(struct rn_tool *t, const char *method, const char *key, const char *yes, const char *no) {
+    struct rn_stream s;
+    struct rn_answer a;
+    struct rn_buf json = {0};
+    struct runnel_err err;
+    const char *name;
+    int exit = name_for_node(t, &s, &name);
+    if (exit != 0)
+        return exit;
+    const char *params = rn_node_stream_json(&json, name);
+    int r = params ? rn_node_ask(t, method, params, &a, &err) : rn_fail(&err, RUNNEL_ENOMEM, "no memory");
+    rn_buf_free(&json);
+    if (r < 0) {
+        exit = unknown_is_4(r, &err);
+        (void)rn_wrap(&err, "%s", method);
+        return rn_tool_fail(t, exit, &err);
+    }
+    if (t->json) {
+        rn_out_bytes(t, a.text.p, a.text.n);
+        rn_out(t, "\n");
+    } else {
+        rn_out(t, "%s\n", truth_of(a.tree, key) ? yes : no);
+    }
+    rn_answer_free(&a);
+    return 0;
+}
+
+int rn_cmd_subscribe(struct rn_tool *t) {
+    return change(t, "subscribe", "added", "subscribed; \"runnel streams\" shows how far it is",
+                  "the node follows this stream already");
+}
+
+int rn_cmd_unsubscribe(struct rn_tool *t) {
+    return change(t, "unsubscribe", "removed", "unsubscribed; what was fetched is kept",
+                  "the node did not follow this stream");
+}
+
+/* ---- verify ---- */
+
+struct verifying {
+    struct rn_progress progress;
+    struct event *tick;
+};
+
+static void on_tick(int fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct verifying *v = arg;
+    rn_progress_set(&v->progress, 0);
+}
+
+static void show_damage(struct rn_tool *t, const struct rn_json *o) {
+    const struct rn_json *list = rn_json_get(o, "damaged");
+    for (const struct rn_json *d = list ? list->child : NULL; d; d = d->next) {
+        uint64_t block = 0, from = 0;
+        (void)rn_json_u64(d, "block", &block, NULL); /* absent is the first */
+        (void)rn_json_u64(d, "from", &from, NULL);
+        rn_out(t, "  block %llu, from #%llu on: ", (unsigned long long)block, (unsigned long long)from);
+        struct rn_buf b = {0};
+        rn_text_clean(&b, text_of(d, "message"), strlen(text_of(d, "message")));
+        rn_out_bytes(t, b.p, b.n);
+        rn_out(t, "\n");
+        rn_buf_free(&b);
+    }
+}
+
+static int show_verified(struct rn_tool *t, const struct rn_json *o, const struct rn_stream *s) {
+    uint64_t count = 0, blocks = 0;
+    int ok = truth_of(o, "ok");
+    (void)rn_json_u64(o, "count", &count, NULL); /* absent is 0 */
+    (void)rn_json_u64(o, "blocks", &blocks, NULL);
+    if (!t->json) {
+        struct rn_buf b = {0};
+        rn_text_clean(&b, s->name, strlen(s->name));
+        rn_out(t, "%s: %s: %llu observations in %llu blocks\n", rn_buf_cstr(&b) ? (const char *)b.p : s->id,
+               ok ? "whole and as signed" : "DAMAGED", (unsigned long long)count, (unsigned long long)blocks);
+        rn_buf_free(&b);
+        show_damage(t, o);
+    }
+    return ok ? RN_EXIT_OK : RN_EXIT_DAMAGED;
+}
+
+int rn_cmd_verify(struct rn_tool *t) {
+    struct verifying v;
+    struct rn_stream s;
+    struct rn_answer a;
+    struct timeval tv = {.tv_usec = 100000};
+    int r = rn_resolve(t, t->words[0], &s);
+    if (r != 0)
+        return r;
+    rn_progress_begin(&v.progress, t, "verifying", 0);
+    v.tick = event_new(t->base, -1, EV_PERSIST, on_tick, &v);
+    if (v.tick)
+        (void)event_add(v.tick, &tv); /* without it there is no clock to look at, and nothing else lost */
+    r = ask_of(t, "verify", s.id, &a);
+    if (v.tick)
+        event_free(v.tick);
+    rn_progress_end(&v.progress);
+    if (r != 0)
+        return r;
+    r = show_verified(t, a.tree, &s);
+    rn_answer_free(&a);
+    return r;
+}
