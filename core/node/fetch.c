@@ -332,7 +332,7 @@ static void start_blocks(struct rn_upstream *u) {
     f->until = end < f->target.head.count ? end : f->target.head.count;
     rn_buf_clear(&f->block);
     f->block_count = 0;
-    rn_upstream_follow(u, f->until, on_push);
+    rn_upstream_follow(u, tail_of(u)->count, f->until, on_push);
 }
 
 /* Goes to the first group of which something is missing. */

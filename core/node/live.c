@@ -177,5 +177,5 @@ void rn_live_begin(struct rn_upstream *u) {
     rn_live_free(u);
     u->received = rn_flight_tail(u->stream)->count;
     rn_upstream_enter(u, RN_UP_LIVE);
-    rn_upstream_follow(u, UINT64_MAX, on_push);
+    rn_upstream_follow(u, u->received, UINT64_MAX, on_push);
 }

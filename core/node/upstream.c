@@ -405,13 +405,12 @@ static void on_follow(void *arg, const struct rn_reply *r, const struct runnel_e
     }
 }
 
-void rn_upstream_follow(struct rn_upstream *u, uint64_t until, rn_push_fn *push) {
+void rn_upstream_follow(struct rn_upstream *u, uint64_t from, uint64_t until, rn_push_fn *push) {
     struct rn_buf b = {.max = 1024};
     struct runnel_err err;
     char text[RN_REF_TEXT];
-    const struct rn_tail *tail = rn_flight_tail(u->stream);
     rn_upstream_unfollow(u);
-    rn_buf_fmt(&b, "\"stream\":\"%s\",\"from\":%llu,\"credit\":%lld", text_of(u, text), (unsigned long long)tail->count,
+    rn_buf_fmt(&b, "\"stream\":\"%s\",\"from\":%llu,\"credit\":%lld", text_of(u, text), (unsigned long long)from,
                (long long)RN_WINDOW);
     if (until == UINT64_MAX)
         rn_buf_str(&b, ",\"heads\":true");

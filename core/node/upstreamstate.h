@@ -147,8 +147,8 @@ const struct rn_tail *rn_flight_tail(const struct rn_stream *s);
 /* upstream.c: a flight has landed (err NULL) or failed. */
 void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel_err *err);
 
-/* upstream.c: opens a follow at the provider, behind what is held. `until` UINT64_MAX: for good, with heads. */
-void rn_upstream_follow(struct rn_upstream *u, uint64_t until, rn_push_fn *push);
+/* upstream.c: opens a follow at the provider. `until` UINT64_MAX: for good, with heads. */
+void rn_upstream_follow(struct rn_upstream *u, uint64_t from, uint64_t until, rn_push_fn *push);
 void rn_upstream_unfollow(struct rn_upstream *u);
 /* Reads the members of a STATE frame; 1 when it says that the follow has ended with an error (*err). */
 int rn_upstream_state_frame(struct rn_upstream *u, const struct rn_frame *f, struct runnel_err *err);
