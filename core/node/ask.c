@@ -173,6 +173,14 @@ void rn_asks_fail(struct rn_session *s, const struct runnel_err *why) {
     }
 }
 
+size_t rn_asks_follows(const struct rn_session *s) {
+    size_t n = 0;
+    if (s->asks)
+        rn_map_for (e, s->asks)
+            n += ((const struct rn_ask *)e->val)->push != NULL;
+    return n;
+}
+
 void rn_asks_drop(struct rn_session *s) {
     if (!s->asks)
         return;

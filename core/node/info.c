@@ -181,7 +181,7 @@ static void describe_peer(struct rn_jw *w, const struct rn_session *s) {
     if (s->phase == RN_OPEN)
         rn_jw_kns(w, "since", s->since);
     rn_jw_kint(w, "follows_in", s->follows ? (int64_t)rn_map_count(s->follows) : 0);
-    rn_jw_kint(w, "asked", s->asks ? (int64_t)rn_map_count(s->asks) : 0);
+    rn_jw_kint(w, "follows_out", (int64_t)rn_asks_follows(s));
     rn_jw_key(w, "received");
     rn_jw_u64(w, s->n_received);
     rn_jw_key(w, "sent");

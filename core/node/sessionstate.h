@@ -54,6 +54,8 @@ struct rn_session {
 int rn_ask_reply(struct rn_session *s, const struct rn_frame *f, struct runnel_err *err);
 /* Fails everything that we asked; the session has ended. */
 void rn_asks_fail(struct rn_session *s, const struct runnel_err *why);
+/* How many follows of ours are open in it. */
+size_t rn_asks_follows(const struct rn_session *s);
 /* Frees everything that we asked without a word. */
 void rn_asks_drop(struct rn_session *s);
 
