@@ -108,10 +108,10 @@ static int read_held(const struct rn_json *o, struct runnel_stream_info *info, s
                      struct runnel_err *why) {
     struct rn_buf root = {0};
     int r = hex_member(o, "head", head);
-    if (r > 0 &&
-        (hex_member(o, "root", &root) <= 0 || root.n != sizeof info->root ||
-         rn_json_u64(o, "head_count", &info->head_count, why) < 0 ||
-         rn_json_i64(o, "signed_at", &info->signed_at, why) < 0 || rn_json_i64(o, "through", &info->through, why) < 0))
+    if (r > 0 && (hex_member(o, "root", &root) <= 0 || root.n != sizeof info->root ||
+                  rn_json_u64(o, "head_count", &info->head_count, why) < 0 ||
+                  rn_json_i64(o, "signed_at", &info->signed_at, why) < 0 ||
+                  rn_json_i64(o, "through", &info->through, why) == -RUNNEL_EINVALID)) /* absent: no promise */
         r = -RUNNEL_EDAMAGED;
     if (r > 0) {
         memcpy(info->root, root.p, root.n);

@@ -132,6 +132,9 @@ int rn_cmd_peers(struct rn_tool *t) {
         rn_table_flush(&x, t);
     else
         rn_out(t, "no peers\n");
+    int more = 0;
+    if (rn_json_bool(a.tree, "more", &more, NULL) == 0 && more)
+        rn_out(t, "and more than fit in one answer\n");
     rn_table_free(&x);
     rn_answer_free(&a);
     return 0;

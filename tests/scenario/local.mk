@@ -37,7 +37,8 @@ tests_scenario_fake_nothing_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"nothing
 tests_scenario_fake_nothing_la_LDFLAGS = $(FAKE_LINK)
 
 # The tool, and its manual.
-TOOL_SCENARIOS = tests/scenario/tool-fake.py tests/scenario/tool-manual.py
+TOOL_SCENARIOS = tests/scenario/tool-fake.py tests/scenario/tool-manual.py tests/scenario/tool.py
 TESTS += $(TOOL_SCENARIOS)
 EXTRA_DIST += $(TOOL_SCENARIOS) tests/scenario/fakenode.py
 tests/scenario/tool-fake.log tests/scenario/tool-manual.log: runnel
+tests/scenario/tool.log: runnel runneld $(plugin_LTLIBRARIES)
