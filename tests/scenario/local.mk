@@ -42,3 +42,8 @@ TESTS += $(TOOL_SCENARIOS)
 EXTRA_DIST += $(TOOL_SCENARIOS) tests/scenario/fakenode.py
 tests/scenario/tool-fake.log tests/scenario/tool-manual.log: runnel
 tests/scenario/tool.log: runnel runneld $(plugin_LTLIBRARIES)
+
+# The plugin of the author's guide.
+TESTS += tests/scenario/plugin.py
+EXTRA_DIST += tests/scenario/plugin.py
+tests/scenario/plugin.log: runneld runnel $(plugin_LTLIBRARIES)

@@ -63,12 +63,12 @@ def runneld(*args, env=None, timeout=DEADLINE):
 class Daemon:
     """A runneld that serves; its log goes to a file."""
 
-    def __init__(self, config, folder, *args):
+    def __init__(self, config, folder, *args, env=None):
         self.log_path = os.path.join(folder, "log")
         with open(self.log_path, "ab") as log:
             self.start = log.tell()
             self.process = subprocess.Popen([RUNNELD, "-c", config, *args], stderr=log, stdin=subprocess.DEVNULL,
-                                            env=environment())
+                                            env=env or environment())
 
     def log(self):
         with open(self.log_path, "rb") as f:
@@ -98,8 +98,8 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def daemon(config, folder, *args):
-    d = Daemon(config, folder, *args)
+def daemon(config, folder, *args, env=None):
+    d = Daemon(config, folder, *args, env=env)
     try:
         yield d
     finally:
