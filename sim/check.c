@@ -122,7 +122,7 @@ uint64_t sim_check_durable(const struct sim_check *c) {
 static void look_at(struct sim_check *c, struct sim_held *h) {
     struct sim_node *n = h->node;
     struct rn_holding now;
-    if (!n->node || n->state != SIM_UP)
+    if (!n->node || !n->served)
         return;
     c->n_looks++;
     int rc = rn_node_holding(n->node, &c->id, &now);

@@ -156,6 +156,7 @@ static void answer_head(struct sim_peer *p, uint64_t id) {
     char stream[RN_ID_TEXT];
     rn_buf_init(&head, 0);
     rn_buf_init(&hex, 0);
+    (void)lies(p, SIM_OTHER_STREAM);
     make_head(p, p->count, &head);
     sim_must(rn_buf_hex(&hex, head.p, head.n), "a buffer");
     const char *text = rn_buf_cstr(&hex);

@@ -200,6 +200,7 @@ static void on_ready(void *arg, const struct runnel_err *err) {
     if (err)
         fail(n, "its start", err);
     n->state = SIM_UP;
+    n->served = 1;
     sim_trace(world_of(n), n->host.number, "up", &n->starts, sizeof n->starts);
 }
 
@@ -209,6 +210,7 @@ void sim_node_start(struct sim_node *n) {
         return;
     n->host.power = 1;
     n->starts++;
+    n->served = 0;
     n->state = SIM_STARTING;
     if (rn_node_new(&n->env, n->conf, &n->registry, &n->pair.id, &n->node, &err) != 0) {
         n->node = NULL;

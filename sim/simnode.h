@@ -30,6 +30,7 @@ struct sim_node {
     enum sim_node_state state;
     struct sim_event alarm, wake, gone;
     uint32_t starts;
+    int served;         /* since its last start it has been up: what it says of itself counts */
     int start_may_fail; /* its disk has faults: a start that fails leaves it down, and is no failure of the world */
     char lines[SIM_LOG_LINES][SIM_LOG_LINE]; /* the newest log lines, round and round */
     uint64_t n_lines;

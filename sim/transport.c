@@ -248,7 +248,9 @@ void sim_transport_init(struct sim_transport *t, struct sim_host *host) {
 void sim_transport_vanish(struct sim_transport *t) {
     rn_list_for (it, &t->conns) {
         struct conn *c = rn_list_of(it, struct conn, link);
-        if (!c->vanished)
+        if (!c->vanished && sim_end_peer(c->end) && sim_end_peer(c->end)->program)
+            sim_end_close(c->end); /* it is on the same machine, and notices */
+        else if (!c->vanished)
             sim_end_vanish(c->end);
         c->vanished = 1;
     }

@@ -18,7 +18,8 @@ struct sim_transport {
 
 /* Addresses are sim://NAME. An instance listens as its host when the option `listen` is true (default). */
 void sim_transport_init(struct sim_transport *t, struct sim_host *host);
-/* The power fails: all connections end without a word to the other side. */
+/* The power fails: all connections end without a word to the other side. Programs, which are on the same
+ * machine, find theirs closed when the power is back. */
 void sim_transport_vanish(struct sim_transport *t);
 
 #endif
