@@ -306,8 +306,6 @@ static void on_pong(void *arg, const struct rn_reply *r, const struct runnel_err
 }
 
 static void ping(struct rn_session *s) {
-    if (s->pinged)
-        return;
     int rc = rn_session_ask(s, "ping", (struct runnel_bytes){NULL, 0}, 60 * RN_NS_S, on_pong, NULL, s, NULL);
     s->pinged = rc == 0;
 }
@@ -320,7 +318,7 @@ static void lost(struct rn_session *s, const char *what, int64_t idle) {
 
 static void on_life(void *arg) {
     struct rn_session *s = arg;
-    int64_t idle = s->node->env->now(s->node->env->ctx) - s->heard;
+    int64_t now = s->node->env->now(s->node->env->ctx), idle = now - s->heard, mute = now - s->said;
     if (s->phase != RN_OPEN) {
         lost(s, s->phase == RN_DIALLING ? "no connection" : "no hello", idle);
         return;
@@ -334,9 +332,12 @@ static void on_life(void *arg) {
         lost(s, "not a byte", idle);
         return;
     }
-    if (idle >= quiet)
+    /* Also when it is we who say nothing: who sends us a lot over a slow link hears no pong for long, as
+     * its own ping waits behind the bulk; what we send does not. */
+    if ((idle >= quiet && !s->pinged) || mute >= quiet)
         ping(s);
-    (void)rn_alarm_set(&s->node->loop, &s->life, idle < quiet ? quiet - idle : silence - idle, on_life, s);
+    int64_t hear = idle < quiet ? quiet - idle : silence - idle, say = mute < quiet ? quiet - mute : quiet;
+    (void)rn_alarm_set(&s->node->loop, &s->life, hear < say ? hear : say, on_life, s);
 }
 
 /* ---- frames in ---- */
@@ -449,6 +450,7 @@ static void flush(struct rn_session *s) {
         }
         s->sent += (size_t)n;
         s->n_sent += (uint64_t)n;
+        s->said = s->node->env->now(s->node->env->ctx);
     }
     if (s->sent == s->out.n) {
         rn_buf_free(&s->out);
@@ -510,6 +512,7 @@ static void turn(void *arg) {
 static int begin(struct rn_session *s, const struct runnel_link_info *info) {
     s->phase = RN_GREETING;
     s->readable = s->writable = 1;
+    s->said = s->node->env->now(s->node->env->ctx);
     s->rights = rn_access_rights(info, s->node->env->uid);
     s->heard = s->node->env->now(s->node->env->ctx);
     rn_session_flush_soon(s);

@@ -37,6 +37,7 @@ struct rn_session {
     int broken; /* the negative code with which writing failed; 0: it has not */
     uint64_t n_received, n_sent;
     int64_t heard; /* monotonic: when a byte came last */
+    int64_t said;  /* when one went out last */
     int pinged;
     struct rn_alarm life;
     struct rn_task turn;

@@ -69,13 +69,44 @@ static void goes_on(void **state) {
     }
 }
 
+static int all_published(void *arg) {
+    struct town *t = arg;
+    return sim_publisher_done(&t->publisher);
+}
+
+/* A history that takes a slow link half a minute: who sends it hears no pong through it, and must not take
+ * that for silence. */
+static void a_slow_link_is_not_silence(void **state) {
+    struct town *t = sim_alloc(sizeof *t);
+    (void)state;
+    town_init(t, 1, 2, SIM_WITH_SEQ);
+    t->publisher.goal = 4000;
+    t->publisher.every = 5 * SIM_MS;
+    t->nodes[1].node->host.weather = (struct sim_weather){
+        .delay = 20 * SIM_MS, .bytes_per_s = 10000, .window = 131072}; /* 13 s until what is sent arrives */
+    town_start(t);
+    t->nodes[1].node->host.isolated = 1;
+    if (!sim_run_until(&t->world, all_published, t, 120 * SIM_S))
+        sim_fail(&t->world, "not all was published");
+    t->nodes[1].node->host.isolated = 0;
+    int ok = town_finish(t, 120 * SIM_S);
+    if (sim_node_said(t->nodes[0].node, (const char *const[]){"not a byte", NULL}))
+        sim_fail(&t->world, "the publisher took a slow link for a silent one");
+    if (!ok || sim_failed(&t->world))
+        town_report(t, "tests/sim/restarts");
+    assert_string_equal(t->world.failure, "");
+    town_free(t);
+    free(t);
+}
+
 int main(void) {
     enum { N = sizeof plans / sizeof plans[0] };
     struct plan copies[N];
-    struct CMUnitTest tests[N];
+    struct CMUnitTest tests[N + 1];
     for (size_t i = 0; i < N; i++) {
         copies[i] = plans[i];
         tests[i] = (struct CMUnitTest){.name = plans[i].name, .test_func = goes_on, .initial_state = &copies[i]};
     }
+    tests[N] = (struct CMUnitTest)cmocka_unit_test(a_slow_link_is_not_silence);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
