@@ -58,7 +58,7 @@ static void say_data(struct sim_peer *p, uint64_t follow, uint64_t seq, int64_t 
 /* Changes one letter of the last value of a run to another. */
 static void flip(struct rn_buf *b) {
     for (size_t i = b->n; i-- > 0;)
-        if (b->p[i] >= '0' && b->p[i] <= '8') {
+        if (b->p[i] >= '0' && b->p[i] <= '9') {
             b->p[i] ^= 1;
             return;
         }
