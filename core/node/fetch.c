@@ -305,7 +305,8 @@ static void on_push(void *arg, const struct rn_frame *in) {
     struct runnel_err err;
     int rc = 0;
     if (in->type == RN_FRAME_STATE) {
-        if (rn_upstream_state_frame(u, in, &err))
+        rc = rn_upstream_state_frame(u, in, &err);
+        if (rc == 1 || (rc == 2 && tail_of(u)->count + u->fetch->block_count < u->fetch->until))
             rn_upstream_fail(u, &err);
         return;
     }

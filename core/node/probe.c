@@ -110,6 +110,7 @@ static void decide(struct rn_upstream *u) {
         rn_upstream_rest(u);
         return;
     }
+    u->lags = u->probed.head.count < tail->count;
     rn_upstream_serves(u);
     if (missing && (!want.live || u->probed.head.count - tail->count > RN_LIVE_GAP))
         rn_fetch_begin(u);

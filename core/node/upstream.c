@@ -275,7 +275,7 @@ static void on_down(struct rn_peer_user *user, const struct runnel_err *why) {
 /* ---- a better provider ---- */
 
 static void watch_for_better(struct rn_upstream *u) {
-    if (!u->provider_publisher)
+    if (!u->provider_publisher || u->lags)
         alarm_in(u, BETTER_LEAST + (int64_t)dice(u, (uint64_t)BETTER_LEAST));
 }
 
@@ -290,7 +290,8 @@ static void on_other_head(void *arg, const struct rn_reply *r, const struct runn
         return; /* on_other_down follows */
     int rc = err ? -1 : rn_probe_check(u, r->json, &head, &d, &why);
     rn_descriptor_free(d);
-    int better = rc == 0 && (u->other_publisher || (u->ahead && u->stream->tail.count < u->ahead));
+    int better = rc == 0 && head.head.count >= u->stream->tail.count &&
+                 (u->other_publisher || (u->ahead && u->stream->tail.count < u->ahead));
     u->ahead = rc == 0 ? head.head.count : 0;
     if (!better) {
         stop_other(u);
@@ -459,6 +460,9 @@ int rn_upstream_state_frame(struct rn_upstream *u, const struct rn_frame *f, str
         (void)rn_json_str(o, "message", &message, NULL);
         rn_fail(err, rn_code_of(code, strlen(code)), "%s", message);
         ended = 1;
+    } else if (end) {
+        rn_fail(err, RUNNEL_ECLOSED, "it ended the follow before all was there");
+        ended = 2;
     }
     rn_json_free(o);
     return ended;

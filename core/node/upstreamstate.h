@@ -79,6 +79,7 @@ struct rn_upstream {
     size_t n, at;           /* how many; the next to be tried in this round */
     char *provider;         /* address of the one at hand; NULL: none */
     int provider_publisher;
+    int lags; /* it holds less than we do: somebody else may have more */
     struct rn_peer_user user;
     struct rn_session *session;
     struct rn_alarm alarm;        /* the next try; or the next look for a better provider */
@@ -150,7 +151,8 @@ void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel
 /* upstream.c: opens a follow at the provider. `until` UINT64_MAX: for good, with heads. */
 void rn_upstream_follow(struct rn_upstream *u, uint64_t from, uint64_t until, rn_push_fn *push);
 void rn_upstream_unfollow(struct rn_upstream *u);
-/* Reads the members of a STATE frame; 1 when it says that the follow has ended with an error (*err). */
+/* Reads the members of a STATE frame. Non-zero when it says that the follow has ended (and *err says why): 1 with an
+ * error, 2 because all was sent. */
 int rn_upstream_state_frame(struct rn_upstream *u, const struct rn_frame *f, struct runnel_err *err);
 /* Reads the entries of a run without looking into values: how many they are. 0, or -RUNNEL_EDAMAGED. */
 int rn_run_count(const struct rn_frame *f, uint64_t *count, struct runnel_err *err);
