@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define NODES 20u
-#define SEEDS 3u
+#define SEEDS 12u
 
 struct result {
     uint64_t trace, steps, count, mishaps, crashes_kept, crashes_lost;
