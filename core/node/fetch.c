@@ -304,6 +304,8 @@ static void on_push(void *arg, const struct rn_frame *in) {
     struct rn_upstream *u = arg;
     struct runnel_err err;
     int rc = 0;
+    if (!u->fetch)
+        return; /* all was there: whatever else comes of that follow is nobody's */
     if (in->type == RN_FRAME_STATE) {
         rc = rn_upstream_state_frame(u, in, &err);
         if (rc == 1 || (rc == 2 && tail_of(u)->count + u->fetch->block_count < u->fetch->until))
