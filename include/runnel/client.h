@@ -77,7 +77,7 @@ RUNNEL_API uint64_t runnel_client_open(const struct runnel_client *c);
 
 /* ---- any method ---- */
 
-/* Asks the node for a method of doc/methods.md that is answered by JSON. `json` is the object of the
+/* Asks the node for a method of doc/protocol.md that is answered by JSON. `json` is the object of the
  * parameters, NULL for none; it must not have a member "method". `done` gets the bytes of the answer's
  * JSON object, or the node's error. -RUNNEL_EINVALID (no JSON object), -RUNNEL_ETOOBIG (over a frame),
  * -RUNNEL_EBUSY (the queue is full, or 8192 requests are open), -RUNNEL_ECLOSED, -RUNNEL_ENOMEM. */

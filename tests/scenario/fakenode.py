@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # fakenode.py — a node of a few streams kept in memory, for tests of what talks to a node. It speaks
-# doc/methods.md from the outside, written from that page alone, and can be told to misbehave.
+# doc/protocol.md from the outside, written from that page alone, and can be told to misbehave.
 # May touch: a unix socket at the path that it is given.
 #
 # As a program: fakenode.py PATH serves until it is ended. As a module: FakeNode(path) with

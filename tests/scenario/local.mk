@@ -47,3 +47,9 @@ tests/scenario/tool.log: runnel runneld $(plugin_LTLIBRARIES)
 TESTS += tests/scenario/plugin.py
 EXTRA_DIST += tests/scenario/plugin.py
 tests/scenario/plugin.log: runneld runnel $(plugin_LTLIBRARIES)
+
+# Two nodes, and the script that shows them.
+PAIR_SCENARIOS = tests/scenario/exchange.py tests/scenario/quickstart.py
+TESTS += $(PAIR_SCENARIOS)
+EXTRA_DIST += $(PAIR_SCENARIOS) tests/scenario/pair.py
+tests/scenario/exchange.log tests/scenario/quickstart.log: runneld runnel $(plugin_LTLIBRARIES)
