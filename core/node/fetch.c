@@ -31,6 +31,7 @@ void rn_fetch_free(struct rn_upstream *u) {
     struct rn_fetch *f = u->fetch;
     if (!f)
         return;
+    rn_upstream_content(u);
     if (f->growing)
         rn_growth_free(&f->growth);
     rn_changes_free(&f->changes);
@@ -83,6 +84,7 @@ static uint64_t take_hashes(struct rn_upstream *u, const struct rn_reply *r, con
         return 0;
     }
     memcpy(to, r->body.p, r->body.n);
+    rn_upstream_expect(u);
     return n;
 }
 
@@ -218,6 +220,11 @@ static int commit(struct rn_upstream *u) {
     return rc;
 }
 
+void rn_fetch_keep(struct rn_upstream *u) {
+    if (u->fetch && u->fetch->growing && !u->stream->flight && commit(u) != 0)
+        rn_node_log(u->node, RUNNEL_WARN, "sync", "out of memory: some blocks will be fetched again");
+}
+
 /* Commits when there is enough, or all; goes on to the next group, or ends. 0 or a negative code. */
 static int go_on(struct rn_upstream *u) {
     struct rn_fetch *f = u->fetch;
@@ -297,6 +304,7 @@ static int on_data(struct rn_upstream *u, const struct rn_frame *in, struct runn
     if (rn_buf_add(&f->block, in->body.p, in->body.n) != 0)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     f->block_count += count;
+    rn_upstream_expect(u);
     return count == room || due + count == f->until ? take_block(u, err) : 0;
 }
 
@@ -370,6 +378,7 @@ void rn_fetch_begin(struct rn_upstream *u) {
     f->first = tail->peaks.n >> RN_GROUP_LEVEL;
     f->n_nodes = (closed_leaves(f->target.head.count) >> RN_GROUP_LEVEL) - f->first;
     rn_upstream_enter(u, RN_UP_FETCHING);
+    rn_upstream_expect(u);
     if (f->n_nodes > NODES_MOST) {
         fail(u, -RUNNEL_ETOOBIG, "its history is longer than this node takes at once");
         return;

@@ -31,6 +31,7 @@ void rn_live_free(struct rn_upstream *u) {
     drop_runs(u, UINT64_MAX);
     u->unverified = 0;
     u->has_next_head = 0;
+    rn_upstream_content(u);
 }
 
 static int keep_run(struct rn_upstream *u, const struct rn_frame *f, uint64_t count) {
@@ -119,6 +120,8 @@ static int on_data(struct rn_upstream *u, const struct rn_frame *f, struct runne
         return rc;
     if (count == 0)
         return rn_fail(err, RUNNEL_EDAMAGED, "an empty run at observation %llu", (unsigned long long)f->seq);
+    if (rn_list_empty(&u->runs))
+        rn_upstream_expect(u); /* the head that covers it */
     if (keep_run(u, f, count) != 0)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     return 0;
@@ -142,6 +145,7 @@ static int on_head(struct rn_upstream *u, const struct rn_frame *f, struct runne
         return 0; /* the one we have */
     if (s->has_head && h.head.through < s->head.head.through)
         return rn_fail(err, RUNNEL_EDAMAGED, "the author's promise `through` went back");
+    rn_upstream_content(u);
     u->next_head = h;
     u->has_next_head = 1;
     return 0;

@@ -66,6 +66,8 @@ static void let_go_provider(struct rn_upstream *u) {
     u->session = NULL;
     free(u->provider);
     u->provider = NULL;
+    rn_upstream_content(u);
+    rn_fetch_keep(u);
     rn_fetch_free(u);
     rn_live_free(u);
     rn_peer_leave(&u->user);
@@ -113,6 +115,7 @@ void rn_upstream_bad(struct rn_upstream *u, const struct runnel_err *why) {
                 text_of(u, text), u->session ? rn_session_name(u->session) : "a peer", why->msg);
     rn_fail(&said, why->code, "stream %s: what you sent fails verification: %s", text_of(u, text), why->msg);
     avoid(u, u->provider);
+    rn_fetch_free(u); /* who lies once is believed in nothing that is not stored yet */
     if (p)
         rn_peer_bad(p, &said); /* the session's end calls on_down, and that chooses anew */
 }
@@ -380,6 +383,29 @@ void rn_upstream_serves(struct rn_upstream *u) {
         watch_for_better(u);
 }
 
+/* ---- a provider that says it serves, and does not ---- */
+
+static void on_stall(void *arg) {
+    struct rn_upstream *u = arg;
+    struct runnel_err err;
+    if (u->stream->flight) { /* it is our disk that is slow */
+        rn_upstream_expect(u);
+        return;
+    }
+    rn_fail(&err, RUNNEL_ETIMEOUT, "nothing of what was asked for has come for %lld s",
+            (long long)(RN_STALL_NS / RN_NS_S));
+    rn_upstream_fail(u, &err);
+}
+
+void rn_upstream_expect(struct rn_upstream *u) {
+    if (rn_alarm_set(&u->node->loop, &u->stall, RN_STALL_NS, on_stall, u) != 0)
+        rn_node_log(u->node, RUNNEL_ERROR, "sync", "out of memory: a provider that stalls would not be noticed");
+}
+
+void rn_upstream_content(struct rn_upstream *u) {
+    rn_alarm_cancel(&u->node->loop, &u->stall);
+}
+
 /* ---- what flights bring ---- */
 
 void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel_err *err) {
@@ -570,6 +596,7 @@ static void clear_candidates(struct rn_upstream *u) {
 }
 
 static void upstream_free(struct rn_upstream *u) {
+    rn_alarm_cancel(&u->node->loop, &u->stall);
     rn_alarm_cancel(&u->node->loop, &u->alarm);
     clear_candidates(u);
     if (u->stream)

@@ -33,10 +33,11 @@ struct rn_candidate {
 
 #define RN_GROUP_LEVEL 10u /* leaves are fetched in subtrees of 2^10 */
 #define RN_GROUP (1u << RN_GROUP_LEVEL)
-#define RN_WINDOW ((int64_t)4 << 20)      /* credit of a follow of ours, bytes */
-#define RN_LIVE_GAP 64u                   /* observations behind which the tail is followed without leaf hashes */
-#define RN_LIVE_BYTES (RN_WINDOW / 2)     /* a tail that brings more than this without a head is fetched instead */
-#define RN_COMMIT_BYTES ((size_t)1 << 20) /* fetched bytes that make a commit */
+#define RN_WINDOW ((int64_t)4 << 20)           /* credit of a follow of ours, bytes */
+#define RN_LIVE_GAP 64u                        /* observations behind which the tail is followed without leaf hashes */
+#define RN_LIVE_BYTES (RN_WINDOW / 2)          /* a tail that brings more than this without a head is fetched instead */
+#define RN_COMMIT_BYTES ((size_t)1 << 20)      /* fetched bytes that make a commit */
+#define RN_STALL_NS (INT64_C(15) * 1000000000) /* without anything of what was asked for */
 #define RN_ASK_NS (INT64_C(10) * 1000000000)
 
 /* A growth on its way to the disk; stream->flight. */
@@ -83,6 +84,7 @@ struct rn_upstream {
     struct rn_peer_user user;
     struct rn_session *session;
     struct rn_alarm alarm;        /* the next try; or the next look for a better provider */
+    struct rn_alarm stall;        /* what was asked for must come before it rings */
     uint64_t ask, follow;         /* ids in the session; 0: none */
     int live;                     /* what the provider says */
     uint64_t want;                /* count of the newest head seen at the provider */
@@ -123,6 +125,11 @@ void rn_upstream_serves(struct rn_upstream *u);
 /* The stream of this subscription is known now. */
 void rn_upstream_known(struct rn_upstream *u, struct rn_stream *s);
 
+/* Something must come from the provider within RN_STALL_NS, or it is let go. Called again it counts anew. */
+void rn_upstream_expect(struct rn_upstream *u);
+/* All that was asked for has come. */
+void rn_upstream_content(struct rn_upstream *u);
+
 /* probe.c: asks the provider for its head, and goes on from there. */
 void rn_probe(struct rn_upstream *u);
 /* Checks the answer to `head`: descriptor, stream, signature. `*d` is set when the stream was not known
@@ -133,6 +140,8 @@ int rn_probe_check(struct rn_upstream *u, const struct rn_json *o, struct rn_sig
 /* fetch.c */
 void rn_fetch_begin(struct rn_upstream *u);
 void rn_fetch_free(struct rn_upstream *u);
+/* The provider goes: blocks that have been checked are kept all the same. */
+void rn_fetch_keep(struct rn_upstream *u);
 void rn_fetch_landed(struct rn_upstream *u);
 
 /* live.c */
