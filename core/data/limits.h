@@ -23,7 +23,7 @@
     X(UNVERIFIED, 8388608, "bytes of a live tail kept until their head arrives")                                       \
     X(UNSENT, 262144, "bytes kept unsent in a session before its follows pause")                                       \
     X(QUEUED, 8388608, "bytes kept unsent in a session before it is closed")                                           \
-    X(PUBLISHES, 8388608, "bytes of a session's publishes not yet durable before its reading pauses")                  \
+    X(PUBLISHES, 6291456, "bytes of a session's publishes not yet durable before its reading pauses")                  \
     X(SESSIONS, 16384, "sessions of a node")                                                                           \
     X(STREAMS, 1048576, "streams of a node")                                                                           \
     X(HELLO_SECONDS, 10, "seconds until the hello must have come")                                                     \

@@ -16,6 +16,8 @@ static void on_block(struct rn_block_wait *w, struct runnel_bytes block, const s
 static int add_to_session(struct rn_follow *f) {
     struct rn_session *s = f->session;
     uint8_t key[8];
+    if (rn_session_follow(s, f->id)) /* opened while the place of this one was looked for */
+        return -RUNNEL_EINVALID;
     if (!s->follows) {
         uint8_t seed[16];
         s->node->env->random(s->node->env->ctx, seed, sizeof seed);
@@ -52,6 +54,7 @@ static void start(struct rn_call *call, struct rn_stream *s, const struct rn_fol
     struct runnel_err err;
     struct rn_follow *f = calloc(1, sizeof *f);
     struct rn_session *session = call->session;
+    uint64_t id = call->id;
     rn_fail(&err, RUNNEL_ENOMEM, "follow: out of memory");
     if (!f || !session) {
         free(f);
@@ -60,7 +63,7 @@ static void start(struct rn_call *call, struct rn_stream *s, const struct rn_fol
     }
     *f = (struct rn_follow){.session = session,
                             .stream = s,
-                            .id = call->id,
+                            .id = id,
                             .next = from,
                             .until = spec->until,
                             .until_time = spec->until_time,
@@ -72,8 +75,11 @@ static void start(struct rn_call *call, struct rn_stream *s, const struct rn_fol
     rn_list_init(&f->busy_link);
     rn_list_init(&f->stream_link);
     rn_block_wait_init(&f->wait, on_block);
-    if (add_to_session(f) != 0) {
+    int rc = add_to_session(f);
+    if (rc != 0) {
         free(f);
+        if (rc == -RUNNEL_EINVALID)
+            rn_fail(&err, RUNNEL_EINVALID, "follow: the id is in use by another follow of this session");
         rn_call_fail(call, &err);
         return;
     }
@@ -82,9 +88,9 @@ static void start(struct rn_call *call, struct rn_stream *s, const struct rn_fol
     if (answer(call, f) != 0) {
         rn_follow_free(f);
         rn_call_fail(call, &err);
-        return;
+    } else if (rn_session_follow(session, id) == f) { /* an answer that finds no room ends the session */
+        rn_follow_wake(f);
     }
-    rn_follow_wake(f);
 }
 
 /* A follow whose place is being looked for. */
@@ -145,6 +151,8 @@ void rn_follow_free(struct rn_follow *f) {
     (void)rn_map_del(f->session->follows, key, sizeof key);
     rn_list_del(&f->stream_link);
     rn_list_del(&f->busy_link);
+    if (rn_list_linked(&f->wait.link))
+        f->session->n_reading--;
     rn_block_wait_cancel(&f->wait);
     rn_buf_free(&f->goal);
     f->stream->node->n_follows--;
@@ -302,7 +310,9 @@ int rn_follow_pump(struct rn_follow *f) {
     if (rn_block_read(f->stream, f->next / RN_MAX_BLOCK, &f->wait) != 0) {
         rn_fail(&err, RUNNEL_ENOMEM, "out of memory");
         end(f, &err);
+        return 0;
     }
+    f->session->n_reading++;
     return 0;
 }
 
@@ -310,6 +320,7 @@ int rn_follow_pump(struct rn_follow *f) {
  * block leaves the cache at once. */
 static void on_block(struct rn_block_wait *w, struct runnel_bytes block, const struct runnel_err *err) {
     struct rn_follow *f = rn_list_of(w, struct rn_follow, wait);
+    f->session->n_reading--;
     if (err)
         end(f, err);
     else if (send_from(f, block, limit_of(f)))

@@ -101,7 +101,7 @@ void rn_method_at(struct rn_node *n, struct rn_call *call, const struct rn_json 
         rn_call_fail(call, &err);
         return;
     }
-    rn_call_weigh(call, sizeof *a);
+    rn_call_weigh(call, sizeof *a + RN_MAX_VALUE);
     a->call = call;
     a->stream = s;
     rn_block_wait_init(&a->wait, at_block);

@@ -18,6 +18,7 @@
 
 #define READ_ROOM 65536u  /* bytes asked of the link at once */
 #define TURN_BYTES 262144 /* bytes read in one turn before others get theirs */
+#define READS_MOST 4u     /* blocks that are read at once for the follows of a session */
 #define PROTOCOL 1
 
 static void turn(void *arg);
@@ -461,11 +462,17 @@ static void flush(struct rn_session *s) {
     }
 }
 
+/* Whether another follow may send, or read what it sends: runs that are being read for others count as
+ * well, or a session of many follows would be flooded by what it has asked of the disk. */
+static int may_pump(const struct rn_session *s) {
+    return rn_session_unsent(s) < RN_MAX_UNSENT && s->n_reading < READS_MOST;
+}
+
 /* Lets the follows send, one run each in turn, while little waits to be written. Returns whether
  * some would go on. */
 static int pump(struct rn_session *s) {
     size_t runs = 0;
-    while (!rn_list_empty(&s->busy) && rn_session_unsent(s) < RN_MAX_UNSENT && runs++ < 256) {
+    while (!rn_list_empty(&s->busy) && may_pump(s) && runs++ < 256) {
         struct rn_follow *f = rn_list_of(s->busy.next, struct rn_follow, busy_link);
         rn_list_del(&f->busy_link);
         if (rn_follow_pump(f))
@@ -503,7 +510,7 @@ static void turn(void *arg) {
         end(s, &err, 0);
         return;
     }
-    if ((s->readable && may_take(s)) || (more && s->writable && rn_session_unsent(s) < RN_MAX_UNSENT))
+    if ((s->readable && may_take(s)) || (more && s->writable && may_pump(s)))
         rn_session_flush_soon(s);
 }
 

@@ -49,6 +49,7 @@ struct rn_session {
     size_t n_calls, weight;
     struct rn_map *follows; /* follow id (8 bytes) → struct rn_follow; NULL until the first */
     struct rn_list busy;    /* follows that may have something to send */
+    size_t n_reading;       /* follows whose block is being read: each brings a run, room or not */
 };
 
 /* ask.c: an answer, error or push has come for an id of ours. -RUNNEL_EINVALID when it is malformed. */
