@@ -15,6 +15,8 @@
 
 #define NODES_MOST 65536u /* group nodes in memory: 2^34 observations */
 
+_Static_assert((size_t)RN_WINDOW > RN_COMMIT_BYTES + RN_BLOCK_BYTES, "the window holds a commit and a block");
+
 static void next_group(struct rn_upstream *u);
 static void ask_leaves(struct rn_upstream *u);
 

@@ -33,7 +33,9 @@ struct rn_candidate {
 
 #define RN_GROUP_LEVEL 10u /* leaves are fetched in subtrees of 2^10 */
 #define RN_GROUP (1u << RN_GROUP_LEVEL)
-#define RN_WINDOW ((int64_t)4 << 20)           /* credit of a follow of ours, bytes */
+/* Credit of a follow of ours, bytes: what may wait for a commit and the largest block behind it must fit,
+ * since credit is given back only for what has been committed. */
+#define RN_WINDOW ((int64_t)6 << 20)
 #define RN_LIVE_GAP 64u                        /* observations behind which the tail is followed without leaf hashes */
 #define RN_LIVE_BYTES (RN_WINDOW / 2)          /* a tail that brings more than this without a head is fetched instead */
 #define RN_COMMIT_BYTES ((size_t)1 << 20)      /* fetched bytes that make a commit */

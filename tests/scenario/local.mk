@@ -53,3 +53,9 @@ PAIR_SCENARIOS = tests/scenario/exchange.py tests/scenario/quickstart.py
 TESTS += $(PAIR_SCENARIOS)
 EXTRA_DIST += $(PAIR_SCENARIOS) tests/scenario/pair.py
 tests/scenario/exchange.log tests/scenario/quickstart.log: runneld runnel $(plugin_LTLIBRARIES)
+
+# The protocol by hand, against daemons.
+WIRE_SCENARIOS = tests/scenario/hostile.py
+TESTS += $(WIRE_SCENARIOS)
+EXTRA_DIST += $(WIRE_SCENARIOS) tests/scenario/wire.py
+tests/scenario/hostile.log: runneld $(plugin_LTLIBRARIES)
