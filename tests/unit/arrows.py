@@ -49,9 +49,10 @@ PURE_CALLS = re.compile(
     r'|rename|getchar|scanf|getenv|secure_getenv|setenv|system|popen|exit|abort|atexit|rand|srand|random|rand_r|drand48'
     r'|time|clock|clock_gettime|gettimeofday|sleep|usleep|nanosleep|dlopen|dlsym|randombytes_\w+|crypto_sign_keypair)\s*\(')
 
-SOURCES = ('.c', '.h', '.cc', '.cpp', '.py', '.sh', '.mk', '.am', '.ac', '.in', '.awk', '.js')
+SOURCES = ('.c', '.h', '.cc', '.cpp', '.py', '.sh', '.mk', '.am', '.ac', '.in', '.awk', '.js', '.md', '.txt', '.conf', '.1', '.5', '.8',
+           '/README')
 ROOTS = ('include', 'core', 'daemon', 'client', 'tool', 'plugins', 'sim', 'tests', 'bench', 'examples', 'scripts', 'etc', 'doc')
-TOP = ('configure.ac', 'Makefile.am')
+TOP = ('configure.ac', 'Makefile.am', 'README.md', 'CHANGELOG.md', 'LICENSE')
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)
 SEARCH = ('include', 'core', '')  # as the -I options of Makefile.am
 
@@ -177,7 +178,8 @@ CLEAN = {
     'plugins/storage/three/x_test.c': SPDX + '#include "tests/host.h"\n',
     'tests/host.h': SPDX,
     'scripts/run': '#!/bin/sh\n# SPDX-License-Identifier: MIT\n',
-    'doc/notes.md': 'no source\n',
+    'examples/data/notes.csv': 'no source\n',
+    'doc/notes.md': '<!-- SPDX-License-Identifier: MIT -->\n# Notes\n',
 }
 PLANTED = [
     ('arrows', 'core/base/x.c', SPDX + '#include "data/d.h"\n'),
@@ -204,6 +206,8 @@ PLANTED = [
     ('licence', 'core/base/x.c', '/* no licence */\n'),
     ('licence', 'tests/x.mk', '# none\n'),
     ('licence', 'scripts/other', '#!/bin/sh\n'),
+    ('licence', 'doc/other.md', '# A page\n'),
+    ('licence', 'etc/conf.d/README', 'about this folder\n'),
 ]
 
 

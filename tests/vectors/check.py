@@ -409,7 +409,8 @@ class Vectors:
         self.frame(11, "HASHES", [ident(10)] + [(h, "a hash") for h in hashes], id=10, body=b"".join(hashes))
 
     def text(self, file):
-        head = "# Vectors of doc/protocol.md, made by check.py --write. One a line: a kind, then key=value; bytes are in\n" \
+        head = "# SPDX-License-Identifier: MIT\n" \
+               "# Vectors of doc/protocol.md, made by check.py --write. One a line: a kind, then key=value; bytes are in\n" \
                "# hexadecimal; text= runs to the end of the line.\n"
         return head + "\n".join(self.files[file]) + "\n"
 
