@@ -123,45 +123,62 @@ static void decide(struct rn_upstream *u) {
 static void on_settled(void *arg, const struct runnel_err *err) {
     struct settling *t = arg;
     struct rn_stream *s = t->stream;
+    struct rn_upstream *u = s->up;
     rn_op_end(&t->op);
-    if (err) {
+    s->settling = 0;
+    s->ready = !err;
+    if (err)
         rn_stream_log(s, RUNNEL_ERROR, "store", "a stream's descriptor cannot be kept: %s", err->msg);
-        if (s->up)
-            rn_upstream_fail(s->up, err);
+    if (!u || u->phase != RN_UP_PROBING || !u->session || u->ask)
         return;
-    }
-    s->ready = 1;
-    if (s->up && s->up->session && s->up->phase == RN_UP_PROBING)
-        rn_probe(s->up);
+    if (err)
+        rn_upstream_fail(u, err);
+    else
+        rn_probe(u);
 }
 
-static int settle(struct rn_upstream *u, struct rn_descriptor *d) {
-    struct rn_node *n = u->node;
-    struct rn_stream *s = rn_stream_find(n, &d->id);
-    if (s && (s->up || !rn_hash_equal(&s->desc->hash, &d->hash))) {
-        rn_descriptor_free(d);
-        return -RUNNEL_ECONFLICT;
-    }
+/* Sends the records of a stream on their way, unless they are already; it is probed again when they are
+ * durable. Nothing of the stream may be stored before: it would belong to no stream after a restart. */
+static int settle(struct rn_stream *s) {
+    if (s->settling)
+        return 0;
     struct settling *t = calloc(1, sizeof *t);
-    if (!t) {
-        rn_descriptor_free(d);
+    if (!t)
         return -RUNNEL_ENOMEM;
-    }
-    if (s)
-        rn_descriptor_free(d);
-    else if (rn_map_count(n->streams) >= RN_MAX_STREAMS || rn_stream_new(n, d, n->next_number, &s) != 0) {
-        free(t);
-        return -RUNNEL_ENOMEM;
-    }
     t->stream = s;
-    rn_upstream_known(u, s);
-    rn_subscription_settled(n, &u->ref, &s->desc->id);
-    rn_op_begin(&n->ops, &t->op, settling_free);
+    rn_op_begin(&s->node->ops, &t->op, settling_free);
     rn_stream_store_new(s, &t->changes);
-    int rc = rn_store_commit(&n->store, &t->changes, on_settled, t);
+    int rc = rn_store_commit(&s->node->store, &t->changes, on_settled, t);
     if (rc != 0)
         rn_op_end(&t->op);
+    else
+        s->settling = 1;
     return rc;
+}
+
+/* The stream of this descriptor, which is taken over, becomes the subscription's: a new one, or one
+ * that has been known by its id all along. */
+static int take_up(struct rn_upstream *u, struct rn_descriptor *d, struct runnel_err *err) {
+    struct rn_node *n = u->node;
+    struct rn_stream *s = rn_stream_find(n, &d->id);
+    int own = memcmp(d->author.b, n->id.b, RN_KEY) == 0, same = s && rn_hash_equal(&s->desc->hash, &d->hash);
+    int rc = 0;
+    if (own)
+        rc = rn_fail(err, RUNNEL_EINVALID, "this node is the author of the stream; there is nothing to fetch");
+    else if (s && (s->up || !same))
+        rc = rn_fail(err, RUNNEL_ECONFLICT, "%s",
+                     same ? "the stream is subscribed by its id already" : "another descriptor has this stream id");
+    else if (!s && rn_map_count(n->streams) >= RN_MAX_STREAMS)
+        rc = rn_fail(err, RUNNEL_ETOOBIG, "this node has %d streams (limit STREAMS)", RN_MAX_STREAMS);
+    if (rc != 0 || s)
+        rn_descriptor_free(d);
+    else if (rn_stream_new(n, d, n->next_number, &s) != 0)
+        rc = rn_fail(err, RUNNEL_ENOMEM, "out of memory");
+    if (rc != 0)
+        return rc;
+    rn_upstream_known(u, s);
+    rn_subscription_settled(n, &u->ref, &s->desc->id);
+    return 0;
 }
 
 /* ---- asking ---- */
@@ -182,14 +199,16 @@ static void on_head(void *arg, const struct rn_reply *r, const struct runnel_err
         rn_upstream_bad(u, &why);
         return;
     }
-    if (rc == 0 && d) { /* the answer is asked for again once the stream stands */
-        rc = settle(u, d);
+    if (rc == 0 && d)
+        rc = take_up(u, d, &why);
+    else
+        rn_descriptor_free(d);
+    if (rc == 0 && !u->stream->ready) { /* the answer is asked for again once the stream stands */
+        rc = settle(u->stream);
         if (rc == 0)
             return;
         rn_fail(&why, -rc, "its stream cannot be taken up");
-        d = NULL;
     }
-    rn_descriptor_free(d);
     if (rc != 0)
         rn_upstream_fail(u, &why);
     else
@@ -197,7 +216,7 @@ static void on_head(void *arg, const struct rn_reply *r, const struct runnel_err
 }
 
 void rn_probe(struct rn_upstream *u) {
-    struct rn_buf b = {.max = 1024};
+    struct rn_buf b = {.max = 64 + 6 * RN_REF_TEXT}; /* a byte of a name may be spelt with six */
     struct runnel_err err;
     char text[RN_REF_TEXT];
     struct rn_stream_ref ref = u->ref;

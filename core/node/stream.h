@@ -21,7 +21,8 @@ struct rn_stream {
     struct rn_descriptor *desc;
     uint32_t number; /* its short name in the store */
     int own;
-    int ready; /* its records are durable */
+    int ready;    /* its records are durable */
+    int settling; /* they are on their way, for a subscription */
 
     /* What is durable and verified. */
     struct rn_tail tail;

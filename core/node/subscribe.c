@@ -103,12 +103,6 @@ void rn_subscribe(struct rn_node *n, struct rn_call *call, const struct rn_strea
     struct rn_upstream *u;
     char text[RN_REF_TEXT];
     int added;
-    struct rn_stream *s = rn_stream_resolve(n, ref);
-    if (s && s->own) {
-        rn_fail(&err, RUNNEL_EINVALID, "subscribe: this node is the author of the stream; there is nothing to fetch");
-        rn_call_fail(call, &err);
-        return;
-    }
     if (rn_upstream_add(n, ref, &u, &added, &err) != 0) {
         rn_call_fail(call, &err);
         return;
@@ -116,7 +110,7 @@ void rn_subscribe(struct rn_node *n, struct rn_call *call, const struct rn_strea
     struct noting *t = noting_new(n, call);
     if (!t)
         return;
-    s = rn_upstream_stream(u);
+    struct rn_stream *s = rn_upstream_stream(u);
     settled_text(ref, s, text);
     write_answer(t, s, "added", added);
     put(t, text); /* also when it was there: then the answer waits until it is durable */

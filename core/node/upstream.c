@@ -535,10 +535,13 @@ void rn_upstream_known(struct rn_upstream *u, struct rn_stream *s) {
 }
 
 static int same_ref(const struct rn_upstream *u, const struct rn_stream_ref *ref) {
-    char a[RN_REF_TEXT], b[RN_REF_TEXT];
+    const struct rn_stream_ref *a = &u->ref;
     if (u->stream && rn_stream_ref_fits(ref, u->stream->desc))
         return 1;
-    return strcmp(rn_stream_ref_format(&u->ref, a), rn_stream_ref_format(ref, b)) == 0;
+    if (a->has_id || ref->has_id)
+        return a->has_id && ref->has_id && rn_id_equal(&a->id, &ref->id);
+    return memcmp(a->author.b, ref->author.b, RN_KEY) == 0 && strcmp(a->source, ref->source) == 0 &&
+           strcmp(a->stream, ref->stream) == 0 && strcmp(a->target, ref->target) == 0;
 }
 
 struct rn_upstream *rn_upstream_find(const struct rn_node *n, const struct rn_stream_ref *ref) {
@@ -559,6 +562,10 @@ int rn_upstream_add(struct rn_node *n, const struct rn_stream_ref *ref, struct r
     *out = rn_upstream_find(n, ref);
     if (*out)
         return 0;
+    struct rn_stream *s = rn_stream_resolve(n, ref);
+    if (s && s->own)
+        return rn_fail(err, RUNNEL_EINVALID,
+                       "subscribe: this node is the author of the stream; there is nothing to fetch");
     struct rn_upstream *u = calloc(1, sizeof *u);
     if (!u)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
@@ -573,9 +580,9 @@ int rn_upstream_add(struct rn_node *n, const struct rn_stream_ref *ref, struct r
         free(u);
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     }
-    u->stream = rn_stream_resolve(n, ref);
-    if (u->stream)
-        u->stream->up = u;
+    u->stream = s;
+    if (s)
+        s->up = u;
     *out = u;
     *added = 1;
     if (n->phase == RN_SERVING) {

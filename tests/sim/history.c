@@ -80,6 +80,14 @@ static int has_half_a_group(void *arg) {
     return p->publisher.n_acked >= GROUP_OBS / 2;
 }
 
+static int is_subscribed(void *arg) {
+    return ((struct pair *)arg)->subscribe.answered == 1;
+}
+
+static int has_been_refused(void *arg) {
+    return ((struct pair *)arg)->sub->disk.n_refused > 0;
+}
+
 /* A late subscriber takes two whole groups and a ragged rest, though more comes while it does. */
 static void test_late(void **state) {
     struct pair p;
@@ -112,7 +120,33 @@ static void test_away(void **state) {
     end(&p);
 }
 
+/* A disk that is full when the stream's descriptor is to be kept, and has room later: the subscription goes on,
+ * and all of it is there after a start anew. */
+static void test_full(void **state) {
+    struct pair p;
+    (void)state;
+    begin(&p, 3000);
+    assert_true(sim_run_until(&p.world, sim_publisher_done, &p.publisher, 3600 * RN_NS_S));
+    sim_node_crash(p.pub, SIM_KILLED);
+    subscribe(&p);
+    assert_true(sim_run_until(&p.world, is_subscribed, &p, 60 * RN_NS_S));
+    p.sub->disk.faults.full = 1000;
+    sim_node_start(p.pub);
+    assert_true(sim_run_until(&p.world, has_been_refused, &p, 60 * RN_NS_S));
+    sim_run(&p.world, 3 * RN_NS_S);
+    p.sub->disk.faults.full = 0;
+    if (!sim_check_converged(&p.check, 120 * RN_NS_S))
+        print_error("%s\n", p.world.failure);
+    sim_node_crash(p.sub, SIM_KILLED);
+    sim_node_start(p.sub);
+    if (!sim_check_converged(&p.check, 60 * RN_NS_S))
+        print_error("%s\n", p.world.failure);
+    assert_false(sim_failed(&p.world));
+    end(&p);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_late), cmocka_unit_test(test_away)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_late), cmocka_unit_test(test_away),
+                                       cmocka_unit_test(test_full)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
