@@ -8,3 +8,8 @@ include tests/unit/client.mk
 include tests/conformance/local.mk
 include tests/sim/local.mk
 include tests/scenario/local.mk
+
+# Random frames at a daemon: a few seconds here, as long as one likes by hand.
+TESTS += tests/fuzz/session.py
+EXTRA_DIST += tests/fuzz/session.py
+tests/fuzz/session.log: runneld $(plugin_LTLIBRARIES)
