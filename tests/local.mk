@@ -7,6 +7,7 @@ include tests/unit/node.mk
 include tests/unit/client.mk
 include tests/conformance/local.mk
 include tests/sim/local.mk
+include tests/node/local.mk
 include tests/scenario/local.mk
 
 # Random frames at a daemon: a few seconds here, as long as one likes by hand.

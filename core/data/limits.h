@@ -18,10 +18,11 @@
     X(JSON_DEPTH, 32, "nesting of a request or answer")                                                                \
     X(JSON_VALUES, 4096, "values in a request or answer")                                                              \
     X(FOLLOWS, 4096, "open follows of a session")                                                                      \
-    X(REQUESTS, 8192, "unanswered requests of a session")                                                              \
+    X(REQUESTS, 8192, "unanswered requests of a session before its reading pauses")                                    \
     X(CREDIT, 16777216, "bytes of credit that a follow may hold")                                                      \
     X(UNVERIFIED, 8388608, "bytes of a live tail kept until their head arrives")                                       \
     X(UNSENT, 262144, "bytes kept unsent in a session before its follows pause")                                       \
+    X(UNREAD, 524288, "bytes kept unsent in a session before its reading pauses")                                      \
     X(QUEUED, 8388608, "bytes kept unsent in a session before it is closed")                                           \
     X(PUBLISHES, 6291456, "bytes of a session's publishes not yet durable before its reading pauses")                  \
     X(SESSIONS, 16384, "sessions of a node")                                                                           \

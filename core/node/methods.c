@@ -201,8 +201,6 @@ int rn_methods_request(struct rn_session *s, const struct rn_frame *f, struct ru
     struct runnel_err why;
     if (f->id == 0)
         return rn_fail(err, RUNNEL_EINVALID, "a request with the id 0");
-    if (s->n_calls >= RN_MAX_REQUESTS)
-        return rn_fail(err, RUNNEL_ETOOBIG, "more than %d requests are unanswered (limit REQUESTS)", RN_MAX_REQUESTS);
     struct rn_call *call = rn_call_new(s, f->id, 0);
     if (!call)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");

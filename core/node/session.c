@@ -62,7 +62,7 @@ static struct rn_session *session_new(struct rn_node *n, struct runnel_inst *ins
     rn_list_init(&s->calls);
     rn_list_init(&s->busy);
     rn_task_init(&s->turn, turn, s);
-    s->heard = n->env->now(n->env->ctx);
+    s->heard = s->said = s->pinged = n->env->now(n->env->ctx);
     if (!s->remote || !s->name || rn_alarm_set(&n->loop, &s->life, RN_MAX_HELLO_SECONDS * RN_NS_S, on_life, s) != 0) {
         session_free(s);
         return NULL;
@@ -301,14 +301,14 @@ static int on_hello(struct rn_session *s, const struct rn_frame *f, struct runne
 /* ---- silence ---- */
 
 static void on_pong(void *arg, const struct rn_reply *r, const struct runnel_err *err) {
+    (void)arg;
     (void)r;
     (void)err; /* any byte was life: reading has noted it */
-    ((struct rn_session *)arg)->pinged = 0;
 }
 
 static void ping(struct rn_session *s) {
-    int rc = rn_session_ask(s, "ping", (struct runnel_bytes){NULL, 0}, 60 * RN_NS_S, on_pong, NULL, s, NULL);
-    s->pinged = rc == 0;
+    s->pinged = s->node->env->now(s->node->env->ctx);
+    (void)rn_session_ask(s, "ping", (struct runnel_bytes){NULL, 0}, 60 * RN_NS_S, on_pong, NULL, s, NULL);
 }
 
 static void lost(struct rn_session *s, const char *what, int64_t idle) {
@@ -317,9 +317,20 @@ static void lost(struct rn_session *s, const char *what, int64_t idle) {
     end(s, &err, 0);
 }
 
+/* Pings when that is due; ns until the next look. The other side needs a byte now and then also while it
+ * sends us much and we need not say anything: what it sends may fill a slow link for long. */
+static int64_t next_look(struct rn_session *s) {
+    int64_t now = s->node->env->now(s->node->env->ctx), quiet = RN_MAX_PING_MS * RN_NS_MS;
+    int64_t since = s->heard < s->said ? s->heard : s->said;
+    if (now - since >= quiet && now - s->pinged >= quiet)
+        ping(s);
+    int64_t next = (since > s->pinged ? since : s->pinged) + quiet, end = s->heard + RN_MAX_SILENCE_MS * RN_NS_MS;
+    return (next < end ? next : end) - now;
+}
+
 static void on_life(void *arg) {
     struct rn_session *s = arg;
-    int64_t now = s->node->env->now(s->node->env->ctx), idle = now - s->heard, mute = now - s->said;
+    int64_t idle = s->node->env->now(s->node->env->ctx) - s->heard;
     if (s->phase != RN_OPEN) {
         lost(s, s->phase == RN_DIALLING ? "no connection" : "no hello", idle);
         return;
@@ -328,23 +339,19 @@ static void on_life(void *arg) {
         rn_alarm_cancel(&s->node->loop, &s->life);
         return;
     }
-    int64_t silence = RN_MAX_SILENCE_MS * RN_NS_MS, quiet = RN_MAX_PING_MS * RN_NS_MS;
-    if (idle >= silence) {
+    if (idle >= RN_MAX_SILENCE_MS * RN_NS_MS) {
         lost(s, "not a byte", idle);
         return;
     }
-    /* Also when it is we who say nothing: who sends us a lot over a slow link hears no pong for long, as
-     * its own ping waits behind the bulk; what we send does not. */
-    if ((idle >= quiet && !s->pinged) || mute >= quiet)
-        ping(s);
-    int64_t hear = idle < quiet ? quiet - idle : silence - idle, say = mute < quiet ? quiet - mute : quiet;
-    (void)rn_alarm_set(&s->node->loop, &s->life, hear < say ? hear : say, on_life, s);
+    (void)rn_alarm_set(&s->node->loop, &s->life, next_look(s), on_life, s);
 }
 
 /* ---- frames in ---- */
 
-static int on_publish(struct rn_session *s, const struct rn_frame *f) {
+static int on_publish(struct rn_session *s, const struct rn_frame *f, struct runnel_err *err) {
     struct runnel_err why;
+    if (f->id == 0)
+        return rn_fail(err, RUNNEL_EINVALID, "a publish with the id 0");
     int rc = rn_author_publish(&s->node->author, s, f, &why);
     if (rc == 0)
         return 0;
@@ -363,7 +370,7 @@ static int on_frame(struct rn_session *s, const struct rn_frame *f, struct runne
     case RN_FRAME_REQUEST:
         return rn_methods_request(s, f, err);
     case RN_FRAME_PUBLISH:
-        return on_publish(s, f);
+        return on_publish(s, f, err);
     case RN_FRAME_CREDIT:
         follow = rn_session_follow(s, f->id);
         if (follow)
@@ -379,10 +386,11 @@ static int on_frame(struct rn_session *s, const struct rn_frame *f, struct runne
     }
 }
 
-/* Whether frames may be taken now: not while we owe the other side more than the limits allow. */
+/* Whether frames may be taken now: not while we owe the other side more than the limits allow. Follows
+ * alone cannot bring it there: two nodes that follow one another over a slow link go on reading. */
 static int may_take(const struct rn_session *s) {
-    return s->phase == RN_GREETING ||
-           (s->phase == RN_OPEN && s->weight < RN_MAX_PUBLISHES && rn_session_unsent(s) < RN_MAX_UNSENT);
+    return s->phase == RN_GREETING || (s->phase == RN_OPEN && s->n_calls < RN_MAX_REQUESTS &&
+                                       s->weight < RN_MAX_PUBLISHES && rn_session_unsent(s) < RN_MAX_UNREAD);
 }
 
 /* Takes the frames that are whole. 0, or a negative code when the session must end. */

@@ -36,9 +36,9 @@ struct rn_session {
     int readable, writable;
     int broken; /* the negative code with which writing failed; 0: it has not */
     uint64_t n_received, n_sent;
-    int64_t heard; /* monotonic: when a byte came last */
-    int64_t said;  /* when one went out last */
-    int pinged;
+    int64_t heard;  /* monotonic: when a byte came last */
+    int64_t said;  /* when the link took one last */
+    int64_t pinged; /* when we pinged last */
     struct rn_alarm life;
     struct rn_task turn;
 

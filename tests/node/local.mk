@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+# tests/node/local.mk — tests of a whole node over its protocol, in a simulated world.
+# May touch: the build folder.
+check_LTLIBRARIES += libbed.la
+libbed_la_SOURCES = tests/node/bed.h tests/node/bed.c tests/unit/check.h
+libbed_la_CPPFLAGS = $(SIM_CPPFLAGS) $(CMOCKA_CFLAGS)
+BED_LIBS = libbed.la $(SIM_LIBS) $(CMOCKA_LIBS)
+BED_TESTS = \
+  tests/node/session
+check_PROGRAMS += $(BED_TESTS)
+TESTS += $(BED_TESTS)
+tests_node_session_SOURCES = tests/node/session.c
+tests_node_session_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_session_LDADD = $(BED_LIBS)
