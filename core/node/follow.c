@@ -16,8 +16,6 @@ static void on_block(struct rn_block_wait *w, struct runnel_bytes block, const s
 static int add_to_session(struct rn_follow *f) {
     struct rn_session *s = f->session;
     uint8_t key[8];
-    if (rn_session_follow(s, f->id)) /* opened while the place of this one was looked for */
-        return -RUNNEL_EINVALID;
     if (!s->follows) {
         uint8_t seed[16];
         s->node->env->random(s->node->env->ctx, seed, sizeof seed);
@@ -29,7 +27,7 @@ static int add_to_session(struct rn_follow *f) {
     return rn_map_put(s->follows, key, sizeof key, f);
 }
 
-static int answer(struct rn_call *call, const struct rn_follow *f) {
+static int answer(struct rn_follow *f) {
     struct rn_buf b = {.max = 1024};
     struct rn_jw w;
     char id[RN_ID_TEXT];
@@ -43,28 +41,23 @@ static int answer(struct rn_call *call, const struct rn_follow *f) {
     rn_jw_kbool(&w, "live", rn_stream_live(f->stream));
     rn_jw_end_object(&w);
     int rc = b.failed;
-    if (rc == 0)
+    if (rc == 0) {
+        struct rn_call *call = f->call;
+        f->call = NULL;
         rn_call_answer(call, rn_buf_bytes(&b));
+    }
     rn_buf_free(&b);
     return rc;
 }
 
-/* Answers the call and begins to send. */
-static void start(struct rn_call *call, struct rn_stream *s, const struct rn_follow_spec *spec, uint64_t from) {
-    struct runnel_err err;
+static struct rn_follow *make(struct rn_call *call, struct rn_stream *s, const struct rn_follow_spec *spec) {
     struct rn_follow *f = calloc(1, sizeof *f);
-    struct rn_session *session = call->session;
-    uint64_t id = call->id;
-    rn_fail(&err, RUNNEL_ENOMEM, "follow: out of memory");
-    if (!f || !session) {
-        free(f);
-        rn_call_fail(call, &err);
-        return;
-    }
-    *f = (struct rn_follow){.session = session,
+    if (!f)
+        return NULL;
+    *f = (struct rn_follow){.session = call->session,
                             .stream = s,
-                            .id = id,
-                            .next = from,
+                            .id = call->id,
+                            .call = call,
                             .until = spec->until,
                             .until_time = spec->until_time,
                             .has_until_time = spec->has_until_time,
@@ -75,74 +68,65 @@ static void start(struct rn_call *call, struct rn_stream *s, const struct rn_fol
     rn_list_init(&f->busy_link);
     rn_list_init(&f->stream_link);
     rn_block_wait_init(&f->wait, on_block);
-    int rc = add_to_session(f);
-    if (rc != 0) {
+    if (add_to_session(f) != 0) {
         free(f);
-        if (rc == -RUNNEL_EINVALID)
-            rn_fail(&err, RUNNEL_EINVALID, "follow: the id is in use by another follow of this session");
-        rn_call_fail(call, &err);
-        return;
+        return NULL;
     }
-    rn_list_add(&s->follows, &f->stream_link);
     s->node->n_follows++;
-    if (answer(call, f) != 0) {
-        rn_follow_free(f);
-        rn_call_fail(call, &err);
-    } else if (rn_session_follow(session, id) == f) { /* an answer that finds no room ends the session */
-        rn_follow_wake(f);
-    }
+    return f;
 }
 
-/* A follow whose place is being looked for. */
-struct opening {
-    struct rn_op op;
-    struct rn_call *call;
-    struct rn_stream *stream;
-    struct rn_follow_spec spec;
-};
+static void fail(struct rn_follow *f, const struct runnel_err *err) {
+    struct rn_call *call = f->call;
+    f->call = NULL;
+    rn_follow_free(f);
+    rn_call_fail(call, err);
+}
 
-static void opening_free(struct rn_op *op) {
-    struct opening *o = (struct opening *)op;
-    if (o->call)
-        rn_call_free(o->call);
-    free(o);
+/* Its place is known: answers, and begins to send. */
+static void start(struct rn_follow *f, uint64_t from) {
+    struct runnel_err err;
+    struct rn_session *session = f->session;
+    f->next = from;
+    if (answer(f) != 0) {
+        rn_fail(&err, RUNNEL_ENOMEM, "follow: out of memory");
+        fail(f, &err);
+        return;
+    }
+    if (!rn_session_open(session))
+        return; /* the answer could not be sent, and all its follows are gone */
+    rn_list_add(&f->stream->follows, &f->stream_link);
+    rn_follow_wake(f);
 }
 
 static void on_place(void *arg, uint64_t seq, const struct runnel_err *err) {
-    struct opening *o = arg;
-    struct rn_call *call = o->call;
-    struct rn_stream *s = o->stream;
-    struct rn_follow_spec spec = o->spec;
-    o->call = NULL;
-    rn_op_end(&o->op);
+    struct rn_follow *f = arg;
+    f->seek = NULL;
     if (err)
-        rn_call_fail(call, err);
-    else if (!call->session)
-        rn_call_free(call);
+        fail(f, err);
     else
-        start(call, s, &spec, seq);
+        start(f, seq);
 }
 
 void rn_follow_open(struct rn_call *call, struct rn_stream *s, const struct rn_follow_spec *spec) {
     struct runnel_err err;
-    if (!spec->has_from_time) {
-        start(call, s, spec, spec->now ? s->tail.count : spec->from);
-        return;
-    }
-    struct opening *o = calloc(1, sizeof *o);
-    if (o) {
-        rn_call_weigh(call, sizeof *o);
-        o->call = call;
-        o->stream = s;
-        o->spec = *spec;
-        rn_op_begin(&s->node->ops, &o->op, opening_free);
-        if (rn_seek(s, spec->from_time, on_place, o, NULL) == 0)
-            return;
-        o->call = NULL;
-        rn_op_end(&o->op);
-    }
+    struct rn_follow *f = make(call, s, spec);
     rn_fail(&err, RUNNEL_ENOMEM, "follow: out of memory");
-    rn_call_fail(call, &err);
+    if (!f)
+        rn_call_fail(call, &err);
+    else if (!spec->has_from_time)
+        start(f, spec->now ? s->tail.count : spec->from);
+    else if (rn_seek(s, spec->from_time, on_place, f, &f->seek) != 0)
+        fail(f, &err);
+}
+
+void rn_follow_withdraw(struct rn_follow *f) {
+    struct runnel_err err;
+    rn_fail(&err, RUNNEL_ECLOSED, "follow: withdrawn by unfollow before it had begun");
+    if (f->call)
+        fail(f, &err);
+    else
+        rn_follow_free(f);
 }
 
 void rn_follow_free(struct rn_follow *f) {
@@ -154,6 +138,9 @@ void rn_follow_free(struct rn_follow *f) {
     if (rn_list_linked(&f->wait.link))
         f->session->n_reading--;
     rn_block_wait_cancel(&f->wait);
+    rn_seek_cancel(f->seek);
+    if (f->call)
+        rn_call_free(f->call);
     rn_buf_free(&f->goal);
     f->stream->node->n_follows--;
     free(f);
@@ -293,11 +280,19 @@ static int send_from(struct rn_follow *f, struct runnel_bytes block, uint64_t li
     return 0;
 }
 
+/* It begins behind the time at which it is to end, so nothing can come. */
+static int past_the_time(const struct rn_follow *f) {
+    const struct rn_tail *t = &f->stream->tail;
+    return f->has_until_time && t->count > 0 && f->next >= t->count && t->last >= f->until_time;
+}
+
 int rn_follow_pump(struct rn_follow *f) {
     struct runnel_bytes block;
     struct runnel_err err;
+    if (f->call)
+        return 0;
     uint64_t limit = limit_of(f);
-    if (f->next >= f->until) {
+    if (f->next >= f->until || past_the_time(f)) {
         end(f, NULL);
         return 0;
     }

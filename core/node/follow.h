@@ -19,6 +19,8 @@ struct rn_follow {
     struct rn_session *session;
     struct rn_stream *stream;
     uint64_t id;
+    struct rn_call *call; /* while its place is being looked for: who waits for the answer; else NULL */
+    struct rn_seek *seek;
     uint64_t next;      /* seq of the next observation to send */
     uint64_t until;     /* end before this seq; UINT64_MAX: never */
     int64_t until_time; /* end before this time, if has_until_time */
@@ -45,6 +47,8 @@ struct rn_follow_spec {
 /* Opens a follow and answers the call, now or once the place has been found. */
 void rn_follow_open(struct rn_call *call, struct rn_stream *s, const struct rn_follow_spec *spec);
 void rn_follow_free(struct rn_follow *f);
+/* The other side wants no more of it. If it had not begun its request is answered with an error. */
+void rn_follow_withdraw(struct rn_follow *f);
 /* There may be something to send: its session pumps it soon. */
 void rn_follow_wake(struct rn_follow *f);
 /* Sends one run at most. Returns 1 when it would go on at once, 0 when it waits (for data, credit, disk) or has

@@ -64,6 +64,9 @@ static int read_spec(const struct rn_json *params, struct rn_follow_spec *s, str
         return rn_fail(err, RUNNEL_EINVALID, "follow: found more than one of from, from_time and now; want one");
     if (rc[3] == 0 && rc[4] == 0)
         return rn_fail(err, RUNNEL_EINVALID, "follow: found until and until_time; want one of them");
+    if (s->from > RN_COUNT_MAX)
+        return rn_fail(err, RUNNEL_EINVALID, "from: found %llu, want at most %llu, as no stream has more",
+                       (unsigned long long)s->from, (unsigned long long)RN_COUNT_MAX);
     if (s->credit > RN_MAX_CREDIT)
         s->credit = RN_MAX_CREDIT;
     return 0;
@@ -94,7 +97,7 @@ static void method_unfollow(struct rn_node *n, struct rn_call *call, const struc
         return;
     struct rn_follow *f = rn_session_follow(call->session, id);
     if (f)
-        rn_follow_free(f);
+        rn_follow_withdraw(f);
     rn_call_answer(call, (struct runnel_bytes){(const uint8_t *)"{}", 2});
 }
 

@@ -6,9 +6,17 @@ libbed_la_SOURCES = tests/node/bed.h tests/node/bed.c tests/unit/check.h
 libbed_la_CPPFLAGS = $(SIM_CPPFLAGS) $(CMOCKA_CFLAGS)
 BED_LIBS = libbed.la $(SIM_LIBS) $(CMOCKA_LIBS)
 BED_TESTS = \
-  tests/node/session
+  tests/node/session \
+  tests/node/publish \
+  tests/node/follow
 check_PROGRAMS += $(BED_TESTS)
 TESTS += $(BED_TESTS)
 tests_node_session_SOURCES = tests/node/session.c
 tests_node_session_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_session_LDADD = $(BED_LIBS)
+tests_node_publish_SOURCES = tests/node/publish.c
+tests_node_publish_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_publish_LDADD = $(BED_LIBS)
+tests_node_follow_SOURCES = tests/node/follow.c
+tests_node_follow_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_follow_LDADD = $(BED_LIBS)
