@@ -117,9 +117,9 @@ struct rn_stream *rn_method_stream(struct rn_node *n, struct rn_call *call, cons
     return NULL;
 }
 
-static int need(struct rn_call *call, const char *key, int rc, struct runnel_err *err) {
+static int need(struct rn_call *call, const char *key, const char *want, int rc, struct runnel_err *err) {
     if (rc == -RUNNEL_ENOTFOUND)
-        rn_fail(err, RUNNEL_EINVALID, "%s: missing", key);
+        rn_fail(err, RUNNEL_EINVALID, "%s: missing, want %s", key, want);
     if (rc != 0)
         rn_call_fail(call, err);
     return rc;
@@ -127,12 +127,12 @@ static int need(struct rn_call *call, const char *key, int rc, struct runnel_err
 
 int rn_method_u64(struct rn_call *call, const struct rn_json *params, const char *key, uint64_t *out) {
     struct runnel_err err;
-    return need(call, key, rn_json_u64(params, key, out, &err), &err);
+    return need(call, key, "an integer from 0 to 2^64-1", rn_json_u64(params, key, out, &err), &err);
 }
 
 int rn_method_time(struct rn_call *call, const struct rn_json *params, const char *key, int64_t *out) {
     struct runnel_err err;
-    return need(call, key, rn_json_i64(params, key, out, &err), &err);
+    return need(call, key, "ns since 1970 as a decimal string", rn_json_i64(params, key, out, &err), &err);
 }
 
 void rn_method_answer(struct rn_call *call, struct rn_buf *b) {

@@ -120,8 +120,7 @@ struct nodes {
     struct rn_op op;
     struct rn_call *call;
     struct rn_stream *stream;
-    uint64_t count, from, n;
-    uint32_t level;
+    uint64_t count, level, from, n;
     uint64_t perfect; /* of the n, how many stand in the store */
     struct rn_buf hashes;
     struct rn_block_wait wait; /* the block of which the last leaf is a part */
@@ -156,7 +155,7 @@ static void nodes_next(struct nodes *q);
 static void on_pack(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct nodes *q = arg;
     struct runnel_err why;
-    uint32_t size = rn_entry_size(q->level);
+    uint32_t size = rn_entry_size((uint32_t)q->level);
     uint64_t got = q->hashes.n / RN_HASH, left = q->perfect - got;
     uint64_t most = RN_PACK - (q->from + got) % RN_PACK, want = left < most ? left : most;
     if (!err && data.n < want * size) {
@@ -194,7 +193,7 @@ static void nodes_next(struct nodes *q) {
         nodes_end(q, NULL);
     } else if (got < q->perfect) {
         uint32_t off;
-        struct rn_place p = rn_place_node(q->stream->number, q->level, q->from + got, &off);
+        struct rn_place p = rn_place_node(q->stream->number, (uint32_t)q->level, q->from + got, &off);
         rn_store_get(&q->stream->node->store, &p, off, RN_PACK * RN_LEAF_ENTRY, on_pack, q);
     } else if (rn_block_at_hand(q->stream, q->count / RN_MAX_BLOCK, &block)) {
         on_open_block(&q->wait, block, NULL);
@@ -214,8 +213,8 @@ static int read_nodes(struct rn_stream *s, struct nodes *q, struct runnel_err *e
                        (unsigned long long)q->n, RN_MAX_HASHES);
     uint64_t there = q->level < RN_TREE_LEVELS ? (q->level == 0 ? leaves : closed >> q->level) : 0;
     if (q->from > there || q->n > there - q->from)
-        return rn_fail(err, RUNNEL_EINVALID, "nodes: level %u of that tree has %llu perfect nodes", q->level,
-                       (unsigned long long)there);
+        return rn_fail(err, RUNNEL_EINVALID, "nodes: level %llu of that tree has %llu perfect nodes",
+                       (unsigned long long)q->level, (unsigned long long)there);
     uint64_t stored = q->level == 0 ? closed : there;
     q->perfect = q->from >= stored ? 0 : q->n < stored - q->from ? q->n : stored - q->from;
     return 0;
@@ -234,8 +233,7 @@ void rn_method_nodes(struct rn_node *n, struct rn_call *call, const struct rn_js
         rn_call_fail(call, &err);
         return;
     }
-    *q = (struct nodes){.call = call, .stream = s, .count = count, .from = from, .n = many};
-    q->level = level < RN_TREE_LEVELS ? (uint32_t)level : RN_TREE_LEVELS;
+    *q = (struct nodes){.call = call, .stream = s, .count = count, .level = level, .from = from, .n = many};
     rn_block_wait_init(&q->wait, on_open_block);
     rn_op_begin(&n->ops, &q->op, nodes_free);
     if (read_nodes(s, q, &err) != 0) {

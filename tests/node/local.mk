@@ -8,7 +8,8 @@ BED_LIBS = libbed.la $(SIM_LIBS) $(CMOCKA_LIBS)
 BED_TESTS = \
   tests/node/session \
   tests/node/publish \
-  tests/node/follow
+  tests/node/follow \
+  tests/node/methods
 check_PROGRAMS += $(BED_TESTS)
 TESTS += $(BED_TESTS)
 tests_node_session_SOURCES = tests/node/session.c
@@ -20,3 +21,6 @@ tests_node_publish_LDADD = $(BED_LIBS)
 tests_node_follow_SOURCES = tests/node/follow.c
 tests_node_follow_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_follow_LDADD = $(BED_LIBS)
+tests_node_methods_SOURCES = tests/node/methods.c
+tests_node_methods_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_methods_LDADD = $(BED_LIBS)
