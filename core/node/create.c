@@ -7,17 +7,31 @@
 #include "node/inner.h"
 #include <stdlib.h>
 
-struct creating {
+struct rn_creating {
     struct rn_op op;
     struct rn_stream *stream;
     struct rn_call *call;
     struct rn_changes changes;
     struct rn_growth growth;
     struct rn_signed_head head;
+    struct rn_list waiting; /* of struct waiter */
+};
+
+/* Another who asked for the same stream while it was being created. */
+struct waiter {
+    struct rn_list link;
+    struct rn_call *call;
 };
 
 static void creating_free(struct rn_op *op) {
-    struct creating *c = (struct creating *)op;
+    struct rn_creating *c = (struct rn_creating *)op;
+    while (!rn_list_empty(&c->waiting)) {
+        struct waiter *w = rn_list_of(c->waiting.next, struct waiter, link);
+        rn_list_del(&w->link);
+        rn_call_free(w->call);
+        free(w);
+    }
+    c->stream->creating = NULL;
     if (c->call)
         rn_call_free(c->call);
     rn_growth_free(&c->growth);
@@ -40,6 +54,33 @@ static void answer(struct rn_call *call, const struct rn_stream *s, int created)
     rn_buf_free(&b);
 }
 
+/* Answers those who asked too; `err` NULL: the stream is there. */
+static void answer_waiting(struct rn_creating *c, const struct runnel_err *err) {
+    while (!rn_list_empty(&c->waiting)) {
+        struct waiter *w = rn_list_of(c->waiting.next, struct waiter, link);
+        rn_list_del(&w->link);
+        if (err)
+            rn_call_fail(w->call, err);
+        else
+            answer(w->call, c->stream, 0);
+        free(w);
+    }
+}
+
+static void wait_for(struct rn_creating *c, struct rn_call *call) {
+    struct runnel_err err;
+    struct waiter *w = calloc(1, sizeof *w);
+    if (!w) {
+        rn_fail(&err, RUNNEL_ENOMEM, "create: out of memory");
+        rn_call_fail(call, &err);
+        return;
+    }
+    w->call = call;
+    rn_list_init(&w->link);
+    rn_list_add(&c->waiting, &w->link);
+    rn_call_weigh(call, sizeof *w);
+}
+
 /* A stream whose records could not be stored is as if it had never been. */
 static void take_back(struct rn_stream *s) {
     (void)rn_map_del(s->node->streams, s->desc->id.b, sizeof s->desc->id.b);
@@ -47,7 +88,7 @@ static void take_back(struct rn_stream *s) {
 }
 
 static void on_durable(void *arg, const struct runnel_err *err) {
-    struct creating *c = arg;
+    struct rn_creating *c = arg;
     struct rn_call *call = c->call;
     struct rn_stream *s = c->stream;
     struct runnel_err why;
@@ -59,14 +100,15 @@ static void on_durable(void *arg, const struct runnel_err *err) {
         err = &why;
         rn_fail(&why, RUNNEL_ENOMEM, "create: out of memory");
     }
-    rn_op_end(&c->op);
-    if (err) {
+    s->ready = err == NULL;
+    if (err)
         rn_call_fail(call, &why);
+    else
+        answer(call, s, 1);
+    answer_waiting(c, err ? &why : NULL);
+    rn_op_end(&c->op);
+    if (err)
         take_back(s);
-        return;
-    }
-    s->ready = 1;
-    answer(call, s, 1);
 }
 
 static int sign(void *arg, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
@@ -75,7 +117,7 @@ static int sign(void *arg, const char *purpose, const void *p, size_t n, uint8_t
 }
 
 /* The records of the new stream, and its first head. */
-static int gather(struct creating *c, struct runnel_err *err) {
+static int gather(struct rn_creating *c, struct runnel_err *err) {
     struct rn_stream *s = c->stream;
     struct rn_node *n = s->node;
     struct rn_buf b = {.n = 0};
@@ -97,7 +139,7 @@ static int gather(struct creating *c, struct runnel_err *err) {
 }
 
 static void begin(struct rn_node *n, struct rn_call *call, struct rn_descriptor *d) {
-    struct creating *c = calloc(1, sizeof *c);
+    struct rn_creating *c = calloc(1, sizeof *c);
     struct runnel_err err;
     if (!c || rn_stream_new(n, d, n->next_number, &c->stream) != 0) {
         if (!c)
@@ -108,6 +150,8 @@ static void begin(struct rn_node *n, struct rn_call *call, struct rn_descriptor 
         return;
     }
     struct rn_stream *s = c->stream;
+    s->creating = c;
+    rn_list_init(&c->waiting);
     rn_op_begin(&n->ops, &c->op, creating_free);
     int rc = gather(c, &err);
     if (rc == 0) {
@@ -155,8 +199,12 @@ void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn
         answer(call, s, 0);
         return;
     }
+    if (same && s->creating) {
+        wait_for(s->creating, call);
+        return;
+    }
     if (same)
-        rn_fail(&err, RUNNEL_EBUSY, "create: the stream is being created by another request; ask again");
+        rn_fail(&err, RUNNEL_EBUSY, "create: the stream is not ready yet; ask again");
     else
         rn_fail(&err, RUNNEL_ECONFLICT,
                 "create: another descriptor has this stream id; change a word in meta.description");

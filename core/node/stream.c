@@ -59,7 +59,7 @@ struct rn_stream *rn_stream_named(const struct rn_node *n, const struct rn_key *
         if (memcmp(d->author.b, author->b, RN_KEY) != 0 || strcmp(d->source, source) != 0 ||
             strcmp(d->stream, stream) != 0 || strcmp(d->target, target) != 0)
             continue;
-        if (!best || s->number > best->number)
+        if (!best || s->ready > best->ready || (s->ready == best->ready && s->number > best->number))
             best = s;
     }
     return best;

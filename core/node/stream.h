@@ -15,14 +15,16 @@ extern "C" {
 struct rn_node;
 struct rn_upstream;
 struct rn_flight;
+struct rn_creating;
 
 struct rn_stream {
     struct rn_node *node;
     struct rn_descriptor *desc;
     uint32_t number; /* its short name in the store */
     int own;
-    int ready;    /* its records are durable */
-    int settling; /* they are on their way, for a subscription */
+    int ready;                    /* its records are durable */
+    int settling;                 /* they are on their way, for a subscription */
+    struct rn_creating *creating; /* own: as that, for who creates it; else NULL */
 
     /* What is durable and verified. */
     struct rn_tail tail;
@@ -44,7 +46,7 @@ int rn_stream_new(struct rn_node *n, struct rn_descriptor *d, uint32_t number, s
 void rn_stream_free(struct rn_stream *s);
 
 struct rn_stream *rn_stream_find(const struct rn_node *n, const struct runnel_id *id);
-/* The newest (highest number) that has this name; NULL when there is none. */
+/* The newest (highest number) that has this name, of those that are ready if any is; NULL when there is none. */
 struct rn_stream *rn_stream_named(const struct rn_node *n, const struct rn_key *author, const char *source,
                                   const char *stream, const char *target);
 

@@ -9,6 +9,7 @@ BED_TESTS = \
   tests/node/session \
   tests/node/publish \
   tests/node/follow \
+  tests/node/reads \
   tests/node/methods
 check_PROGRAMS += $(BED_TESTS)
 TESTS += $(BED_TESTS)
@@ -21,6 +22,9 @@ tests_node_publish_LDADD = $(BED_LIBS)
 tests_node_follow_SOURCES = tests/node/follow.c
 tests_node_follow_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_follow_LDADD = $(BED_LIBS)
+tests_node_reads_SOURCES = tests/node/reads.c
+tests_node_reads_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_reads_LDADD = $(BED_LIBS)
 tests_node_methods_SOURCES = tests/node/methods.c
 tests_node_methods_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_methods_LDADD = $(BED_LIBS)
