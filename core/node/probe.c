@@ -156,6 +156,18 @@ static int settle(struct rn_stream *s) {
     return rc;
 }
 
+/* One stream was asked for by id and by name before it was known: one of the two subscriptions is enough.
+ * 1: this one is gone, and the descriptor with it. */
+static int merge(struct rn_upstream *u, struct rn_descriptor *d) {
+    const struct rn_stream *s = rn_stream_find(u->node, &d->id);
+    if (!s || !s->up || !rn_hash_equal(&s->desc->hash, &d->hash))
+        return 0;
+    rn_descriptor_free(d);
+    rn_subscription_settled(u->node, &u->ref, &s->desc->id);
+    rn_upstream_remove(u);
+    return 1;
+}
+
 /* The stream of this descriptor, which is taken over, becomes the subscription's: a new one, or one
  * that has been known by its id all along. */
 static int take_up(struct rn_upstream *u, struct rn_descriptor *d, struct runnel_err *err) {
@@ -165,9 +177,8 @@ static int take_up(struct rn_upstream *u, struct rn_descriptor *d, struct runnel
     int rc = 0;
     if (own)
         rc = rn_fail(err, RUNNEL_EINVALID, "this node is the author of the stream; there is nothing to fetch");
-    else if (s && (s->up || !same))
-        rc = rn_fail(err, RUNNEL_ECONFLICT, "%s",
-                     same ? "the stream is subscribed by its id already" : "another descriptor has this stream id");
+    else if (s && !same)
+        rc = rn_fail(err, RUNNEL_ECONFLICT, "another descriptor has this stream id");
     else if (!s && rn_map_count(n->streams) >= RN_MAX_STREAMS)
         rc = rn_fail(err, RUNNEL_ETOOBIG, "this node has %d streams (limit STREAMS)", RN_MAX_STREAMS);
     if (rc != 0 || s)
@@ -199,6 +210,8 @@ static void on_head(void *arg, const struct rn_reply *r, const struct runnel_err
         rn_upstream_bad(u, &why);
         return;
     }
+    if (rc == 0 && d && merge(u, d))
+        return;
     if (rc == 0 && d)
         rc = take_up(u, d, &why);
     else

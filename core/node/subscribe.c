@@ -16,6 +16,9 @@ struct noting {
     struct rn_op op;
     struct rn_node *node;
     struct rn_changes changes;
+    enum { SETTLED, SUBSCRIBE, UNSUBSCRIBE } what;
+    struct rn_stream_ref ref;
+    int changed;          /* the subscription was made, or removed, when it was asked for */
     struct rn_call *call; /* NULL: nobody */
     struct rn_buf answer;
 };
@@ -29,10 +32,28 @@ static void noting_free(struct rn_op *op) {
     free(t);
 }
 
+/* What the node does is what its notes say: it is put back when they could not be written, and the last
+ * one counts where several were on their way. */
+static void obey(const struct noting *t, int failed) {
+    struct rn_upstream *u;
+    struct runnel_err err;
+    int added;
+    if (t->what == SETTLED || (failed && !t->changed))
+        return;
+    if ((t->what == SUBSCRIBE) == failed) {
+        u = rn_upstream_find(t->node, &t->ref);
+        if (u)
+            rn_upstream_remove(u);
+    } else if (rn_upstream_add(t->node, &t->ref, &u, &added, &err) != 0) {
+        rn_node_log(t->node, RUNNEL_ERROR, "store", "a subscription cannot be taken up again: %s", err.msg);
+    }
+}
+
 static void on_noted(void *arg, const struct runnel_err *err) {
     struct noting *t = arg;
     struct rn_call *call = t->call;
     t->call = NULL;
+    obey(t, err != NULL);
     if (err)
         rn_node_log(t->node, RUNNEL_ERROR, "store", "a subscription cannot be noted: %s", err->msg);
     if (call && err)
@@ -76,7 +97,7 @@ static void commit(struct noting *t) {
     on_noted(t, &err);
 }
 
-static void write_answer(struct noting *t, const struct rn_stream *s, const char *word, int yes) {
+static void write_answer(struct noting *t, const struct rn_stream *s, const char *word) {
     struct rn_jw w;
     char id[RN_ID_TEXT];
     rn_jw_init(&w, &t->answer);
@@ -84,9 +105,11 @@ static void write_answer(struct noting *t, const struct rn_stream *s, const char
     rn_jw_key(&w, "stream");
     if (s)
         rn_jw_str(&w, rn_id_format(&s->desc->id, id));
+    else if (t->ref.has_id)
+        rn_jw_str(&w, rn_id_format(&t->ref.id, id));
     else
         rn_jw_null(&w);
-    rn_jw_kbool(&w, word, yes);
+    rn_jw_kbool(&w, word, t->changed);
     rn_jw_end_object(&w);
 }
 
@@ -112,7 +135,10 @@ void rn_subscribe(struct rn_node *n, struct rn_call *call, const struct rn_strea
         return;
     struct rn_stream *s = rn_upstream_stream(u);
     settled_text(ref, s, text);
-    write_answer(t, s, "added", added);
+    t->what = SUBSCRIBE;
+    t->ref = *ref;
+    t->changed = added;
+    write_answer(t, s, "added");
     put(t, text); /* also when it was there: then the answer waits until it is durable */
     commit(t);
 }
@@ -124,7 +150,10 @@ void rn_unsubscribe(struct rn_node *n, struct rn_call *call, const struct rn_str
     if (!t)
         return;
     struct rn_stream *s = u ? rn_upstream_stream(u) : rn_stream_resolve(n, ref);
-    write_answer(t, s, "removed", u != NULL);
+    t->what = UNSUBSCRIBE;
+    t->ref = *ref;
+    t->changed = u != NULL;
+    write_answer(t, s, "removed");
     erase(t, rn_stream_ref_format(ref, text));
     if (u) {
         erase(t, rn_stream_ref_format(&u->ref, text));

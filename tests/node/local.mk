@@ -10,7 +10,10 @@ BED_TESTS = \
   tests/node/publish \
   tests/node/follow \
   tests/node/reads \
-  tests/node/methods
+  tests/node/methods \
+  tests/node/create \
+  tests/node/subscribe \
+  tests/node/life
 check_PROGRAMS += $(BED_TESTS)
 TESTS += $(BED_TESTS)
 tests_node_session_SOURCES = tests/node/session.c
@@ -28,3 +31,12 @@ tests_node_reads_LDADD = $(BED_LIBS)
 tests_node_methods_SOURCES = tests/node/methods.c
 tests_node_methods_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_methods_LDADD = $(BED_LIBS)
+tests_node_create_SOURCES = tests/node/create.c
+tests_node_create_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_create_LDADD = $(BED_LIBS)
+tests_node_subscribe_SOURCES = tests/node/subscribe.c
+tests_node_subscribe_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_subscribe_LDADD = $(BED_LIBS)
+tests_node_life_SOURCES = tests/node/life.c
+tests_node_life_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_life_LDADD = $(BED_LIBS)

@@ -296,10 +296,6 @@ static void the_page_names_the_same(void **state) {
     (void)state;
     (void)snprintf(path, sizeof path, "%s/doc/protocol.md", srcdir ? srcdir : ".");
     FILE *f = fopen(path, "r");
-    if (!f) {
-        (void)snprintf(path, sizeof path, "%s/doc/protocol.md", srcdir ? srcdir : ".");
-        f = fopen(path, "r");
-    }
     assert_non_null(f);
     int inside = 0;
     while (fgets(line, sizeof line, f)) {
