@@ -20,7 +20,7 @@
     X(FOLLOWS, 4096, "open follows of a session")                                                                      \
     X(REQUESTS, 8192, "unanswered requests of a session before its reading pauses")                                    \
     X(CREDIT, 16777216, "bytes of credit that a follow may hold")                                                      \
-    X(UNVERIFIED, 8388608, "bytes of a live tail kept until their head arrives")                                       \
+    X(UNVERIFIED, 16777216, "bytes of a provider that wait for their head or for the disk")                            \
     X(UNSENT, 262144, "bytes kept unsent in a session before its follows pause")                                       \
     X(UNREAD, 524288, "bytes kept unsent in a session before its reading pauses")                                      \
     X(QUEUED, 8388608, "bytes kept unsent in a session before it is closed")                                           \

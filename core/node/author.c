@@ -440,11 +440,6 @@ static void make_head(struct part *p, int64_t now) {
     h->flags = 0;
 }
 
-static int sign(void *arg, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
-    const struct rn_node *node = arg;
-    return node->env->sign(node->env->ctx, purpose, p, n, sig);
-}
-
 /* One signature over the heads of all parts; their state records. */
 static int attest(struct rn_commit *c, struct runnel_err *err) {
     struct rn_node *n = c->author->node;
@@ -456,14 +451,14 @@ static int attest(struct rn_commit *c, struct runnel_err *err) {
         heads[i] = c->parts[i].head.head;
     }
     if (rc == 0)
-        rc = rn_attest(n->hasher, heads, c->n, sign, n, out, err);
+        rc = rn_attest(n->hasher, heads, c->n, rn_node_sign, n, out, err);
     struct rn_buf b = {.n = 0};
     for (size_t i = 0; rc == 0 && i < c->n; i++) {
         c->parts[i].head.attestation = out[i];
         rn_buf_clear(&b);
         rc = rn_signed_head_encode(&c->parts[i].head, &b);
         if (rc == 0)
-            rn_growth_state(&c->parts[i].growth, rn_buf_bytes(&b), (struct runnel_bytes){NULL, 0});
+            rn_growth_state(&c->parts[i].growth, rn_buf_bytes(&b));
         else
             rn_fail(err, -rc, "out of memory");
     }

@@ -111,11 +111,6 @@ static void on_durable(void *arg, const struct runnel_err *err) {
         take_back(s);
 }
 
-static int sign(void *arg, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
-    const struct rn_node *node = arg;
-    return node->env->sign(node->env->ctx, purpose, p, n, sig);
-}
-
 /* The records of the new stream, and its first head. */
 static int gather(struct rn_creating *c, struct runnel_err *err) {
     struct rn_stream *s = c->stream;
@@ -129,11 +124,11 @@ static int gather(struct rn_creating *c, struct runnel_err *err) {
     if (rc != 0)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     rn_stream_store_new(s, &c->changes);
-    rc = rn_attest(n->hasher, &c->head.head, 1, sign, n, &c->head.attestation, err);
+    rc = rn_attest(n->hasher, &c->head.head, 1, rn_node_sign, n, &c->head.attestation, err);
     if (rc == 0 && (rc = rn_signed_head_encode(&c->head, &b)) != 0)
         rn_fail(err, -rc, "out of memory");
     if (rc == 0)
-        rn_growth_state(&c->growth, rn_buf_bytes(&b), (struct runnel_bytes){NULL, 0});
+        rn_growth_state(&c->growth, rn_buf_bytes(&b));
     rn_buf_free(&b);
     return rc;
 }

@@ -203,8 +203,6 @@ static void ask_leaves(struct rn_upstream *u) {
 static int commit(struct rn_upstream *u) {
     struct rn_fetch *f = u->fetch;
     int whole = f->growth.next.count == f->target.head.count;
-    struct rn_buf b = {.n = 0};
-    int rc = whole ? 0 : rn_signed_head_encode(&f->target, &b);
     struct rn_growth growth = f->growth;
     struct rn_changes changes = f->changes;
     size_t bytes = f->bytes;
@@ -212,14 +210,7 @@ static int commit(struct rn_upstream *u) {
     f->changes = (struct rn_changes){.n = 0};
     f->bytes = 0;
     growth.changes = &changes;
-    if (rc == 0) {
-        rc = rn_flight_begin(&growth, &changes, whole ? &f->target : NULL, rn_buf_bytes(&b), bytes);
-    } else {
-        rn_growth_free(&growth);
-        rn_changes_free(&changes);
-    }
-    rn_buf_free(&b);
-    return rc;
+    return rn_flight_begin(&growth, &changes, whole ? &f->target : NULL, bytes);
 }
 
 void rn_fetch_keep(struct rn_upstream *u) {
@@ -239,8 +230,8 @@ static int go_on(struct rn_upstream *u) {
     }
     if (last && !f->growing && !u->stream->flight) {
         rn_fetch_free(u);
-        rn_probe(u); /* more may have come meanwhile */
-    } else if (ended && !last && u->follow) {
+        rn_probe(u);                                                           /* more may have come meanwhile */
+    } else if (ended && !last && u->follow && f->bytes <= (size_t)RN_WINDOW) { /* else a slow disk is waited for */
         rn_upstream_unfollow(u);
         next_group(u);
     }
@@ -299,6 +290,9 @@ static int on_data(struct rn_upstream *u, const struct rn_frame *in, struct runn
     if (count == 0 || count > room || due + count > f->until)
         return rn_fail(err, RUNNEL_EDAMAGED, "a run of %llu observations at seq %llu: want 1 to the end of its block",
                        (unsigned long long)count, (unsigned long long)due);
+    if (f->bytes + f->block.n + in->body.n > RN_MAX_UNVERIFIED)
+        return rn_fail(err, RUNNEL_ETOOBIG, "more than %d bytes came beyond the credit it had (limit UNVERIFIED)",
+                       RN_MAX_UNVERIFIED);
     if (f->block_count == 0) {
         f->block_seq = in->seq;
         f->block_base = in->base;

@@ -36,8 +36,7 @@ static void on_durable(void *arg, const struct runnel_err *err) {
         rn_upstream_landed(s->up, bytes, err);
 }
 
-int rn_flight_begin(struct rn_growth *g, struct rn_changes *c, const struct rn_signed_head *head,
-                    struct runnel_bytes target, size_t bytes) {
+int rn_flight_begin(struct rn_growth *g, struct rn_changes *c, const struct rn_signed_head *head, size_t bytes) {
     struct rn_stream *s = g->stream;
     struct rn_flight *f = calloc(1, sizeof *f);
     struct rn_buf b = {.n = 0};
@@ -45,7 +44,7 @@ int rn_flight_begin(struct rn_growth *g, struct rn_changes *c, const struct rn_s
     if (rc == 0 && head)
         rc = rn_signed_head_encode(head, &b);
     if (rc == 0)
-        rn_growth_state(g, head ? rn_buf_bytes(&b) : rn_buf_bytes(&s->head_bytes), target);
+        rn_growth_state(g, head ? rn_buf_bytes(&b) : rn_buf_bytes(&s->head_bytes));
     rn_buf_free(&b);
     if (rc != 0) {
         free(f);

@@ -64,6 +64,8 @@ struct rn_node {
     size_t stop_stage;
 };
 
+/* node.c: a rn_sign_fn over the node, by its env. */
+int rn_node_sign(void *node, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]);
 /* node.c: rn_head_check with the env's signature check. */
 int rn_node_check_head(struct rn_node *n, const struct rn_head *head, const struct rn_attestation *a,
                        const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err);

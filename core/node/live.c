@@ -21,7 +21,7 @@ static void drop_runs(struct rn_upstream *u, uint64_t until) {
         struct rn_run_item *r = rn_list_of(u->runs.next, struct rn_run_item, link);
         if (r->seq >= until)
             break;
-        u->unverified -= r->n;
+        u->unverified -= sizeof *r + r->n;
         rn_list_del(&r->link);
         free(r);
     }
@@ -42,7 +42,7 @@ static int keep_run(struct rn_upstream *u, const struct rn_frame *f, uint64_t co
     memcpy(r->entries, f->body.p, f->body.n);
     rn_list_init(&r->link);
     rn_list_add(&u->runs, &r->link);
-    u->unverified += r->n;
+    u->unverified += sizeof *r + r->n; /* tiny runs cost more than they carry */
     u->received += count;
     return 0;
 }
@@ -99,7 +99,7 @@ static void advance(struct rn_upstream *u) {
     u->has_next_head = 0;
     u->want = u->next_head.head.count;
     drop_runs(u, u->want);
-    int rc = rn_flight_begin(&g, &changes, &u->next_head, (struct runnel_bytes){NULL, 0}, bytes);
+    int rc = rn_flight_begin(&g, &changes, &u->next_head, bytes);
     if (rc != 0) {
         rn_fail(&err, -rc, "what it gave cannot be kept");
         rn_upstream_fail(u, &err);
@@ -120,6 +120,9 @@ static int on_data(struct rn_upstream *u, const struct rn_frame *f, struct runne
         return rc;
     if (count == 0)
         return rn_fail(err, RUNNEL_EDAMAGED, "an empty run at observation %llu", (unsigned long long)f->seq);
+    if (u->unverified + f->body.n > RN_MAX_UNVERIFIED)
+        return rn_fail(err, RUNNEL_ETOOBIG, "more than %d bytes came without a head (limit UNVERIFIED)",
+                       RN_MAX_UNVERIFIED);
     if (rn_list_empty(&u->runs))
         rn_upstream_expect(u); /* the head that covers it */
     if (keep_run(u, f, count) != 0)

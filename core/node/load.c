@@ -136,8 +136,6 @@ static int complete(struct loading *l, struct runnel_bytes open, struct runnel_e
         s->has_head = 1;
         rc = rn_buf_add(&s->head_bytes, l->state.head.p, l->state.head.n);
     }
-    if (rc == 0)
-        rc = rn_buf_add(&s->target_bytes, l->state.target.p, l->state.target.n);
     s->ready = 1;
     return rc == 0 ? 0 : rn_fail(err, -rc, "out of memory");
 }

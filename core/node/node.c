@@ -294,6 +294,11 @@ void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg) {
         stop_sessions(n);
 }
 
+int rn_node_sign(void *node, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
+    const struct rn_node *self = node;
+    return self->env->sign(self->env->ctx, purpose, p, n, sig);
+}
+
 int rn_node_check_head(struct rn_node *n, const struct rn_head *head, const struct rn_attestation *a,
                        const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err) {
     return rn_head_check_by(n->hasher, head, a, author, n->env->verify, n->env->ctx, memo, err);

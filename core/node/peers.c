@@ -24,6 +24,7 @@ struct rn_peer {
     struct rn_session *session; /* NULL: not dialled */
     int open;
     int leaving;          /* we close it ourselves: no failure */
+    int telling;          /* its users are being told: it must stay */
     struct rn_list users; /* those told of the open session, and those waiting */
     struct rn_task tell;
     unsigned failures, bad;
@@ -50,6 +51,7 @@ static int64_t doubled(int64_t first, int64_t most, unsigned times) {
 
 static void tell_waiting(void *arg) {
     struct rn_peer *p = arg;
+    p->telling++;
     /* One of those told may leave, or end the session: so start over each time. */
     for (int again = 1; again && p->open;) {
         again = 0;
@@ -62,6 +64,7 @@ static void tell_waiting(void *arg) {
             break;
         }
     }
+    p->telling--;
 }
 
 static void on_opened(struct rn_session_owner *o) {
@@ -111,7 +114,7 @@ static void prune(struct rn_node *n) {
     int64_t t = now(n);
     rn_map_for (e, n->peers) {
         struct rn_peer *p = e->val;
-        if (p->session || !rn_list_empty(&p->users) || p->not_before > t)
+        if (p->session || p->telling || !rn_list_empty(&p->users) || p->not_before > t)
             continue;
         (void)rn_map_del(n->peers, p->address, strlen(p->address));
         peer_free(p);
@@ -124,6 +127,8 @@ static struct rn_peer *peer_for(struct rn_node *n, const char *address) {
         return p;
     if (rn_map_count(n->peers) >= PEERS_KEPT)
         prune(n);
+    if (rn_map_count(n->peers) >= 2 * PEERS_KEPT)
+        return NULL;
     p = calloc(1, sizeof *p);
     if (!p)
         return NULL;

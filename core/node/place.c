@@ -133,39 +133,18 @@ int rn_stream_record_get(struct runnel_bytes r, uint32_t *number, struct runnel_
     return 0;
 }
 
-static void add_sized(struct rn_buf *b, struct runnel_bytes v) {
-    rn_buf_le32(b, (uint32_t)v.n);
-    rn_buf_add(b, v.p, v.n);
-}
-
 int rn_state_record(struct rn_buf *b, const struct rn_state_record *s) {
     rn_buf_byte(b, RN_STORE_VERSION);
     rn_buf_le64(b, s->held);
     rn_buf_le64(b, (uint64_t)s->last);
-    add_sized(b, s->head);
-    add_sized(b, s->target);
-    return b->failed;
-}
-
-static int get_sized(struct runnel_bytes r, size_t *at, struct runnel_bytes *out) {
-    if (r.n - *at < 4)
-        return -1;
-    size_t n = rn_get_le32(r.p + *at);
-    *at += 4;
-    if (n > r.n - *at)
-        return -1;
-    *out = (struct runnel_bytes){r.p + *at, n};
-    *at += n;
-    return 0;
+    return rn_buf_add(b, s->head.p, s->head.n);
 }
 
 int rn_state_record_get(struct runnel_bytes r, struct rn_state_record *s, struct runnel_err *err) {
-    size_t at = 17;
-    if (r.n < at || r.p[0] != RN_STORE_VERSION)
+    if (r.n < 17 || r.p[0] != RN_STORE_VERSION)
         return rn_fail(err, RUNNEL_EDAMAGED, "a stream's state in the store is damaged (%zu bytes)", r.n);
     s->held = rn_get_le64(r.p + 1);
     s->last = (int64_t)rn_get_le64(r.p + 9);
-    if (get_sized(r, &at, &s->head) != 0 || get_sized(r, &at, &s->target) != 0 || at != r.n)
-        return rn_fail(err, RUNNEL_EDAMAGED, "a stream's state in the store is damaged (%zu bytes)", r.n);
+    s->head = (struct runnel_bytes){r.p + 17, r.n - 17};
     return 0;
 }

@@ -5,7 +5,7 @@
  * Keys begin with an area, then what the area is sorted by, integers big-endian:
  *   'M' "store"                        format version and node id of the store
  *   'S' stream id (16)                 stream number, descriptor
- *   'H' number (4)                     state: how much is held, the head held whole, the head aimed at
+ *   'H' number (4)                     state: how much is held, the head held whole
  *   'B' number (4) block (8)           the block's bytes
  *   'T' number (4) level (1) pack (8)  perfect nodes of the tree, RN_PACK to a record
  *   'U' SHA-256 of the text (16)       a subscription: the text it was asked for by
@@ -61,12 +61,11 @@ int rn_stream_record(struct rn_buf *b, uint32_t number, struct runnel_bytes desc
 int rn_stream_record_get(struct runnel_bytes r, uint32_t *number, struct runnel_bytes *descriptor,
                          struct runnel_err *err);
 
-/* 'H': u8 version, u64 LE held, i64 LE last, u32 LE length and signed head (0: none), the same for
- * the head aimed at. */
+/* 'H': u8 version, u64 LE held, i64 LE last, the signed head (nothing: none). */
 struct rn_state_record {
     uint64_t held;
     int64_t last;
-    struct runnel_bytes head, target; /* encoded signed heads, or empty; borrowed */
+    struct runnel_bytes head; /* an encoded signed head, or empty; borrowed */
 };
 int rn_state_record(struct rn_buf *b, const struct rn_state_record *s);
 int rn_state_record_get(struct runnel_bytes r, struct rn_state_record *s, struct runnel_err *err);

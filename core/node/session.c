@@ -448,7 +448,7 @@ static void flush(struct rn_session *s) {
     while (s->writable && s->sent < s->out.n) {
         struct iovec iov = {.iov_base = s->out.p + s->sent, .iov_len = s->out.n - s->sent};
         ssize_t n = s->ops->write(s->conn, &iov, 1);
-        if (n == -RUNNEL_EBUSY) {
+        if (n == -RUNNEL_EBUSY || n == 0) {
             s->writable = 0;
             break;
         }

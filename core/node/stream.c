@@ -41,7 +41,6 @@ void rn_stream_free(struct rn_stream *s) {
     rn_list_del(&s->dirty);
     rn_tail_free(&s->tail);
     rn_buf_free(&s->head_bytes);
-    rn_buf_free(&s->target_bytes);
     rn_descriptor_free(s->desc);
     free(s);
 }
@@ -217,10 +216,10 @@ int rn_growth_add_run(struct rn_growth *g, uint64_t seq, int64_t base, struct ru
     return rn_tail_add_run(&g->next, seq, base, entries, &sink, err);
 }
 
-void rn_growth_state(struct rn_growth *g, struct runnel_bytes head, struct runnel_bytes target) {
+void rn_growth_state(struct rn_growth *g, struct runnel_bytes head) {
     struct rn_buf b = {.n = 0};
     struct rn_place p = rn_place_state(g->stream->number);
-    struct rn_state_record r = {.held = g->next.count, .last = g->next.last, .head = head, .target = target};
+    struct rn_state_record r = {.held = g->next.count, .last = g->next.last, .head = head};
     if (rn_state_record(&b, &r) != 0)
         g->changes->failed = b.failed;
     rn_changes_put(g->changes, &p, rn_buf_bytes(&b));

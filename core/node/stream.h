@@ -31,7 +31,6 @@ struct rn_stream {
     int has_head;
     struct rn_signed_head head; /* the newest head held whole: head.count <= tail.count */
     struct rn_buf head_bytes;   /* encoded; empty without head */
-    struct rn_buf target_bytes; /* the verified head that a bulk fetch is on its way to; else empty */
 
     struct rn_list follows;   /* of struct rn_follow, by stream_link */
     struct rn_list publishes; /* own: of struct rn_publish, waiting to be appended */
@@ -97,8 +96,8 @@ int rn_growth_begin(struct rn_growth *g, struct rn_stream *s, const struct rn_ta
 int rn_growth_add(struct rn_growth *g, const struct rn_obs *o, size_t n, struct runnel_err *err);
 int rn_growth_add_run(struct rn_growth *g, uint64_t seq, int64_t base, struct runnel_bytes entries,
                       struct runnel_err *err);
-/* Adds the state record: what is held after this growth, and the heads (encoded; empty: none). */
-void rn_growth_state(struct rn_growth *g, struct runnel_bytes head, struct runnel_bytes target);
+/* Adds the state record: what is held after this growth, and the head (encoded; empty: none). */
+void rn_growth_state(struct rn_growth *g, struct runnel_bytes head);
 /* The growth is durable: the stream takes the tail over. `head` (NULL: as before) is now held whole. */
 int rn_growth_take(struct rn_growth *g, const struct rn_signed_head *head);
 void rn_growth_free(struct rn_growth *g);

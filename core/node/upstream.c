@@ -110,6 +110,12 @@ void rn_upstream_bad(struct rn_upstream *u, const struct runnel_err *why) {
     char text[RN_REF_TEXT];
     struct runnel_err said;
     struct rn_peer *p = u->user.peer;
+    if (why->code == RUNNEL_EFORK) { /* who relays one branch is not to blame */
+        rn_node_log(u->node, RUNNEL_WARN, "sync", "stream %s: %s; what is held here stays as it is", text_of(u, text),
+                    why->msg);
+        rn_upstream_fail(u, why);
+        return;
+    }
     rn_node_log(u->node, RUNNEL_WARN, "sync",
                 "stream %s: %s handed over what fails verification: %s; nothing of it is kept, the peer is dropped",
                 text_of(u, text), u->session ? rn_session_name(u->session) : "a peer", why->msg);

@@ -152,8 +152,7 @@ void rn_live_free(struct rn_upstream *u);
 void rn_live_landed(struct rn_upstream *u);
 
 /* flight.c: commits a growth. It and the changes are taken over, also on failure. 0 or a negative code. */
-int rn_flight_begin(struct rn_growth *g, struct rn_changes *c, const struct rn_signed_head *head,
-                    struct runnel_bytes target, size_t bytes);
+int rn_flight_begin(struct rn_growth *g, struct rn_changes *c, const struct rn_signed_head *head, size_t bytes);
 /* The newest end of the stream: what is on its way to the disk, else what is there. */
 const struct rn_tail *rn_flight_tail(const struct rn_stream *s);
 /* upstream.c: a flight has landed (err NULL) or failed. */
