@@ -324,8 +324,9 @@ static int show_verified(struct rn_tool *t, const struct rn_json *o, const struc
     if (!t->json) {
         struct rn_buf b = {0};
         rn_text_clean(&b, s->name, strlen(s->name));
-        rn_out(t, "%s: %s: %llu observations in %llu blocks\n", rn_buf_cstr(&b) ? (const char *)b.p : s->id,
-               ok ? "whole and as signed" : "DAMAGED", (unsigned long long)count, (unsigned long long)blocks);
+        rn_out(t, "%s: %s: %llu observation%s in %llu block%s\n", rn_buf_cstr(&b) ? (const char *)b.p : s->id,
+               ok ? "whole and as signed" : "DAMAGED", (unsigned long long)count, count == 1 ? "" : "s",
+               (unsigned long long)blocks, blocks == 1 ? "" : "s");
         rn_buf_free(&b);
         show_damage(t, o);
     }

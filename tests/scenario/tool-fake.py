@@ -431,7 +431,7 @@ def plot(c):
 @test
 def verify_tells_damage(c):
     s = c.stream("s", "x", obs=[(0, "1")])
-    has(c.run("verify", "s/x").stdout, "whole and as signed", "1 observations in 1 blocks")
+    has(c.run("verify", "s/x").stdout, "whole and as signed", "1 observation in 1 block\n")
     c.node.script["verify"] = lambda session, id, r: session.answer(
         id, {"stream": s.id, "count": 1, "blocks": 1, "ok": False,
              "damaged": [{"block": 0, "from": 0, "message": "its hash is another"}]})
