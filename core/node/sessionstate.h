@@ -37,7 +37,7 @@ struct rn_session {
     int broken; /* the negative code with which writing failed; 0: it has not */
     uint64_t n_received, n_sent;
     int64_t heard;  /* monotonic: when a byte came last */
-    int64_t said;  /* when the link took one last */
+    int64_t said;   /* when the link took one last */
     int64_t pinged; /* when we pinged last */
     struct rn_alarm life;
     struct rn_task turn;
