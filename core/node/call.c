@@ -75,8 +75,7 @@ void rn_call_published(struct rn_call *c, uint64_t seq, uint64_t count, int64_t 
     sent(c, s ? rn_frame_published(&s->out, c->id, seq, count, first, last) : 0);
 }
 
-void rn_call_fail(struct rn_call *c, const struct runnel_err *err) {
-    struct rn_session *s = c->session;
+int rn_session_error(struct rn_session *s, uint64_t id, const struct runnel_err *err) {
     struct rn_buf b = {.max = 4096};
     struct rn_jw w;
     rn_jw_init(&w, &b);
@@ -85,8 +84,13 @@ void rn_call_fail(struct rn_call *c, const struct runnel_err *err) {
     rn_jw_kstr(&w, "message", err->msg);
     rn_jw_end_object(&w);
     int rc = b.failed;
-    if (rc == 0 && s)
-        rc = rn_frame_json(&s->out, RN_FRAME_ERROR, c->id, rn_buf_bytes(&b));
+    if (rc == 0)
+        rc = rn_frame_json(&s->out, RN_FRAME_ERROR, id, rn_buf_bytes(&b));
     rn_buf_free(&b);
-    sent(c, rc);
+    return rc;
+}
+
+void rn_call_fail(struct rn_call *c, const struct runnel_err *err) {
+    struct rn_session *s = c->session;
+    sent(c, s ? rn_session_error(s, c->id, err) : 0);
 }

@@ -501,7 +501,3 @@ void *rn_inst_node(const struct runnel_inst *i) {
 const struct runnel_plugin *rn_inst_plugin(const struct runnel_inst *i) {
     return i->plugin;
 }
-
-const void *rn_inst_conf(const struct runnel_inst *i) {
-    return i->conf;
-}

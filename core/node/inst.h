@@ -51,7 +51,6 @@ const char *rn_inst_name(const struct runnel_inst *i); /* "wan" */
 const char *rn_inst_path(const struct runnel_inst *i); /* "transport.wan" */
 void *rn_inst_node(const struct runnel_inst *i); /* NULL once an abandoned instance has been freed: then do nothing */
 const struct runnel_plugin *rn_inst_plugin(const struct runnel_inst *i);
-const void *rn_inst_conf(const struct runnel_inst *i);
 
 #ifdef __cplusplus
 }

@@ -81,27 +81,14 @@ static void reap(void *arg) {
 
 static void flush(struct rn_session *s);
 
-static void say_why(struct rn_session *s, const struct runnel_err *why) {
-    struct rn_buf b = {.max = 2048};
-    struct rn_jw w;
-    rn_jw_init(&w, &b);
-    rn_jw_object(&w);
-    rn_jw_kstr(&w, "code", rn_code_word(why->code));
-    rn_jw_kstr(&w, "message", why->msg);
-    rn_jw_end_object(&w);
-    if (b.failed == 0 && rn_frame_json(&s->out, RN_FRAME_ERROR, 0, rn_buf_bytes(&b)) == 0)
-        flush(s);
-    rn_buf_free(&b);
-}
-
 static void end(struct rn_session *s, const struct runnel_err *why, int tell) {
     if (s->phase == RN_CLOSED)
         return;
     struct rn_node *n = s->node;
     int level = s->phase == RN_OPEN && !s->has_peer ? RUNNEL_DEBUG : RUNNEL_INFO;
     rn_node_log(n, level, "session", "%s: ended: %s", s->name, why->msg);
-    if (tell && s->phase != RN_DIALLING)
-        say_why(s, why);
+    if (tell && s->phase != RN_DIALLING && rn_session_error(s, 0, why) == 0)
+        flush(s);
     s->phase = RN_CLOSED;
     if (s->conn)
         s->ops->close(s->conn);
@@ -155,17 +142,11 @@ int rn_session_open(const struct rn_session *s) {
 unsigned rn_session_rights(const struct rn_session *s) {
     return s->rights;
 }
-const char *rn_session_remote(const struct rn_session *s) {
-    return s->remote;
-}
 const char *rn_session_name(const struct rn_session *s) {
     return s->name;
 }
 const struct rn_key *rn_session_peer(const struct rn_session *s) {
     return s->has_peer ? &s->peer : NULL;
-}
-struct rn_node *rn_session_node(const struct rn_session *s) {
-    return s->node;
 }
 size_t rn_session_unsent(const struct rn_session *s) {
     return s->out.n - s->sent;

@@ -38,12 +38,10 @@ void rn_sessions_drop(struct rn_node *n);
 
 int rn_session_open(const struct rn_session *s); /* hello done and not closed */
 unsigned rn_session_rights(const struct rn_session *s);
-const char *rn_session_remote(const struct rn_session *s); /* the other end's address */
 /* "tcp://... (node 3fa9...)": for logs. */
 const char *rn_session_name(const struct rn_session *s);
 /* The node id that the other side claims, NULL when it is a program. */
 const struct rn_key *rn_session_peer(const struct rn_session *s);
-struct rn_node *rn_session_node(const struct rn_session *s);
 
 /* ---- asking ---- */
 

@@ -61,6 +61,8 @@ size_t rn_asks_follows(const struct rn_session *s);
 /* Frees everything that we asked without a word. */
 void rn_asks_drop(struct rn_session *s);
 
+/* call.c: appends an ERROR frame; id 0: of the session itself. 0 or a negative code. */
+int rn_session_error(struct rn_session *s, uint64_t id, const struct runnel_err *err);
 /* call.c: the session's calls become orphans. */
 void rn_calls_orphan(struct rn_session *s);
 

@@ -145,13 +145,6 @@ uint64_t rn_stream_open_block(const struct rn_stream *s) {
     return s->tail.count % RN_MAX_BLOCK ? s->tail.count / RN_MAX_BLOCK : UINT64_MAX;
 }
 
-uint64_t rn_stream_block_count(const struct rn_stream *s, uint64_t k) {
-    uint64_t closed = s->tail.count / RN_MAX_BLOCK;
-    if (k < closed)
-        return RN_MAX_BLOCK;
-    return k == closed ? s->tail.count % RN_MAX_BLOCK : 0;
-}
-
 static void store_node(struct rn_changes *c, uint32_t number, uint32_t level, uint64_t index,
                        const struct rn_hash *hash, int64_t first) {
     uint8_t entry[RN_LEAF_ENTRY];

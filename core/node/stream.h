@@ -70,8 +70,6 @@ int rn_stream_live(const struct rn_stream *s);
 const char *rn_stream_state(const struct rn_stream *s);
 /* The block that the tail has open; UINT64_MAX when none is. */
 uint64_t rn_stream_open_block(const struct rn_stream *s);
-/* How many observations block k has here. */
-uint64_t rn_stream_block_count(const struct rn_stream *s, uint64_t k);
 
 /* Adds the records of a stream that is new to the store: descriptor and first leaf. */
 void rn_stream_store_new(const struct rn_stream *s, struct rn_changes *c);
