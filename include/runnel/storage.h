@@ -39,6 +39,12 @@ struct runnel_change {
 
 /* The ops of a storage plugin. Keys are ordered as by memcmp, a prefix before what it begins.
  *
+ * The plugin's start opens what is there. It fails with RUNNEL_EDAMAGED when what is there cannot be
+ * opened, not even by recovery, and no retry would change that; then, and only then, the host may call
+ * set_aside and start again. A full disk, a lock, a lack of memory or of rights are other codes.
+ * Bytes that the disk has altered may come back as they are: the core checks each record it reads. An
+ * engine that finds the damage itself answers RUNNEL_EDAMAGED; it never crashes over it.
+ *
  * Reads see every commit whose done has fired without error, and may see commits that are still on
  * their way; they never see a part of a failed one after its done. Completions of commits fire in
  * the order in which the commits were asked for. */
@@ -62,6 +68,13 @@ struct runnel_storage {
      * may not be seen. */
     void (*scan)(void *self, struct runnel_bytes from, struct runnel_bytes to, uint32_t limit, runnel_pair *pair,
                  runnel_done *done, void *arg);
+
+    /* Moves all that the store keeps out of the way, so that the next start begins an empty one, and
+     * writes into `where` (terminated, at most `n` bytes) the place to which an operator may look for
+     * it. Nothing is deleted. Called only after a start that failed with RUNNEL_EDAMAGED, and followed
+     * by another start. 0, or a negative code and why; what is there is then as it was. NULL: the
+     * engine cannot, and a damaged store stops the node. */
+    int (*set_aside)(void *self, char *where, size_t n, struct runnel_err *err);
 };
 
 #ifdef __cplusplus
