@@ -65,6 +65,11 @@ static void show_status(struct rn_tool *t, const struct rn_json *o) {
     rn_human_count(&b, number_of(o, "own"));
     rn_buf_str(&b, ", subscribed to ");
     rn_human_count(&b, number_of(o, "subscriptions"));
+    if (number_of(o, "troubled")) {
+        rn_buf_str(&b, ", in trouble ");
+        rn_human_count(&b, number_of(o, "troubled"));
+        rn_buf_str(&b, " (\"runnel streams\" shows which)");
+    }
     line(t, "streams", &b);
     rn_human_count(&b, number_of(o, "sessions"));
     rn_buf_str(&b, ", follows ");

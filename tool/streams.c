@@ -197,6 +197,8 @@ static void show_head(struct rn_tool *t, const struct rn_json *o, const struct r
     if (*text_of(meta, "description"))
         line(t, "description", text_of(meta, "description"));
     line(t, "state", text_of(o, "state"));
+    if (*text_of(o, "trouble"))
+        line(t, "trouble", text_of(o, "trouble"));
     if (*text_of(o, "provider"))
         line(t, "provider", text_of(o, "provider"));
     (void)snprintf(count, sizeof count, "%llu", (unsigned long long)s->count);

@@ -134,6 +134,10 @@ static int take(struct rn_author *a, const struct rn_session *s, const struct rn
     if (!(*stream)->own)
         return rn_fail(err, RUNNEL_EDENIED, "stream %s is by another author: only the author's own node appends to it",
                        rn_id_format(&f->stream, id));
+    if ((*stream)->trouble.code) {
+        rn_err_copy(err, &(*stream)->trouble);
+        return rn_wrap(err, "stream %s takes no publishes", rn_id_format(&f->stream, id));
+    }
     if (a->stopping)
         return rn_fail(err, RUNNEL_ECLOSED, "the node is stopping; publish again when it is back");
     int rc = rn_entries_check(f->body.p, f->body.n, 0, f->base, 0, COMMIT_OBS, count, last, err);

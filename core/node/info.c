@@ -39,6 +39,8 @@ static void describe_stream(struct rn_jw *w, const struct rn_stream *s) {
     rn_jw_kbool(w, "subscribed", s->up != NULL);
     rn_jw_kbool(w, "live", rn_stream_live(s));
     rn_jw_kstr(w, "state", rn_stream_state(s));
+    if (s->trouble.code)
+        rn_jw_kstr(w, "trouble", s->trouble.msg);
     rn_jw_key(w, "count");
     rn_jw_u64(w, s->tail.count);
     if (s->tail.count)
@@ -142,10 +144,13 @@ void rn_method_streams(struct rn_node *n, struct rn_call *call, const struct rn_
 void rn_method_status(struct rn_node *n, struct rn_call *call, const struct rn_json *params) {
     struct rn_buf b = {.max = RN_MAX_FRAME};
     struct rn_jw w;
-    int64_t own = 0;
+    int64_t own = 0, troubled = 0;
     (void)params;
-    rn_map_for (e, n->streams)
-        own += ((struct rn_stream *)e->val)->own;
+    rn_map_for (e, n->streams) {
+        const struct rn_stream *s = e->val;
+        own += s->own;
+        troubled += s->trouble.code != 0;
+    }
     rn_jw_init(&w, &b);
     rn_jw_object(&w);
     rn_jw_khex(&w, "node", n->id.b, RN_KEY);
@@ -157,6 +162,7 @@ void rn_method_status(struct rn_node *n, struct rn_call *call, const struct rn_j
     rn_jw_kint(&w, "uptime_ms", (n->env->now(n->env->ctx) - n->started) / RN_NS_MS);
     rn_jw_kint(&w, "streams", (int64_t)rn_map_count(n->streams));
     rn_jw_kint(&w, "own", own);
+    rn_jw_kint(&w, "troubled", troubled);
     rn_jw_kint(&w, "subscriptions", (int64_t)rn_map_count(n->upstreams));
     rn_jw_kint(&w, "sessions", (int64_t)n->n_sessions);
     rn_jw_kint(&w, "follows", (int64_t)n->n_follows);

@@ -45,12 +45,23 @@ static void finish(struct loading *l) {
     done(arg, err.code ? &err : NULL);
 }
 
+/* The stream at hand cannot be read. That stops the node only where memory has run out. */
 static void fail(struct loading *l, const struct runnel_err *err) {
     struct rn_stream *s = l->list[l->at];
+    struct runnel_err why;
     char id[RN_ID_TEXT];
-    rn_err_copy(&l->err, err);
-    rn_wrap(&l->err, "stream %s cannot be read from the store", rn_id_format(&s->desc->id, id));
-    finish(l);
+    rn_err_copy(&why, err);
+    if (err->code == RUNNEL_ENOMEM) {
+        l->err = why;
+        rn_wrap(&l->err, "stream %s cannot be read from the store", rn_id_format(&s->desc->id, id));
+        finish(l);
+        return;
+    }
+    rn_wrap(&why, "it cannot be read from the store");
+    rn_stream_trouble(s, &why);
+    s->ready = 1;
+    l->at++;
+    next_stream(l);
 }
 
 static int keep(struct loading *l, struct rn_stream *s) {
@@ -89,8 +100,10 @@ static int add_stream(struct loading *l, struct runnel_bytes key, struct runnel_
 
 static void on_record(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
     struct loading *l = arg;
-    if (!l->err.code)
-        (void)add_stream(l, key, val);
+    if (l->err.code || add_stream(l, key, val) == 0 || l->err.code == RUNNEL_ENOMEM)
+        return;
+    rn_node_log(l->node, RUNNEL_ERROR, "store", "%s; it is left where it is, and not served", l->err.msg);
+    l->err.code = 0;
 }
 
 static void on_scanned(void *arg, const struct runnel_err *err) {

@@ -131,11 +131,32 @@ int rn_stream_ref_fits(const struct rn_stream_ref *ref, const struct rn_descript
            strcmp(ref->stream, d->stream) == 0 && strcmp(ref->target, d->target) == 0;
 }
 
+void rn_stream_trouble(struct rn_stream *s, const struct runnel_err *why) {
+    char id[RN_ID_TEXT];
+    if (s->trouble.code == RUNNEL_EFORK)
+        return;
+    rn_err_copy(&s->trouble, why);
+    rn_stream_log(s, RUNNEL_ERROR, "store", "stream %s: %s", rn_id_format(&s->desc->id, id), s->trouble.msg);
+    rn_stream_changed(s);
+}
+
+void rn_stream_untroubled(struct rn_stream *s) {
+    char id[RN_ID_TEXT];
+    if (!s->trouble.code || s->trouble.code == RUNNEL_EFORK)
+        return;
+    s->trouble = (struct runnel_err){.code = 0};
+    rn_stream_log(s, RUNNEL_NOTICE, "store", "stream %s: whole again, with %llu observations",
+                  rn_id_format(&s->desc->id, id), (unsigned long long)s->tail.count);
+    rn_stream_changed(s);
+}
+
 int rn_stream_live(const struct rn_stream *s) {
-    return s->own || (s->up && rn_upstream_live(s->up));
+    return s->own ? !s->trouble.code : s->up && rn_upstream_live(s->up);
 }
 
 const char *rn_stream_state(const struct rn_stream *s) {
+    if (s->trouble.code)
+        return s->trouble.code == RUNNEL_EFORK ? "stopped" : "damaged";
     if (s->own)
         return "own";
     return s->up ? rn_upstream_state(s->up) : "held";

@@ -32,6 +32,10 @@ struct rn_stream {
     struct rn_signed_head head; /* the newest head held whole: head.count <= tail.count */
     struct rn_buf head_bytes;   /* encoded; empty without head */
 
+    /* Why nothing may be appended (code 0: it may), a sentence with the remedy. RUNNEL_EFORK: its author's
+     * history has two branches; else something of it is damaged or lost. What is whole is served. */
+    struct runnel_err trouble;
+
     struct rn_list follows;   /* of struct rn_follow, by stream_link */
     struct rn_list publishes; /* own: of struct rn_publish, waiting to be appended */
     struct rn_list dirty;     /* own: in node->dirty when publishes wait */
@@ -64,9 +68,15 @@ struct rn_stream *rn_stream_resolve(const struct rn_node *n, const struct rn_str
 /* Whether a descriptor is what the reference asked for. */
 int rn_stream_ref_fits(const struct rn_stream_ref *ref, const struct rn_descriptor *d);
 
-/* Whether the observations that it gets are the author's newest: own, or followed live. */
+/* Puts a stream in trouble: `why` names what is wrong and the remedy, not the stream. Logged and told to its
+ * readers. A fork stays the trouble until the node restarts; of others the last counts. */
+void rn_stream_trouble(struct rn_stream *s, const struct runnel_err *why);
+/* It has none any more. Harmless when it had none. */
+void rn_stream_untroubled(struct rn_stream *s);
+
+/* Whether the observations that it gets are the author's newest: own and without trouble, or followed live. */
 int rn_stream_live(const struct rn_stream *s);
-/* The word for its state: own, held, looking, probing, fetching, live. */
+/* The word for its state: own, held, looking, probing, fetching, live; in trouble: damaged, stopped (a fork). */
 const char *rn_stream_state(const struct rn_stream *s);
 /* The block that the tail has open; UINT64_MAX when none is. */
 uint64_t rn_stream_open_block(const struct rn_stream *s);

@@ -13,7 +13,8 @@ BED_TESTS = \
   tests/node/methods \
   tests/node/create \
   tests/node/subscribe \
-  tests/node/life
+  tests/node/life \
+  tests/node/damage
 check_PROGRAMS += $(BED_TESTS)
 TESTS += $(BED_TESTS)
 tests_node_session_SOURCES = tests/node/session.c
@@ -40,3 +41,6 @@ tests_node_subscribe_LDADD = $(BED_LIBS)
 tests_node_life_SOURCES = tests/node/life.c
 tests_node_life_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_life_LDADD = $(BED_LIBS)
+tests_node_damage_SOURCES = tests/node/damage.c
+tests_node_damage_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_damage_LDADD = $(BED_LIBS)

@@ -328,7 +328,8 @@ static const struct member_row {
 } members[] = {
     {"status",
      "",
-     {"node", "nonce", "agent", "now", "uptime_ms", "streams", "own", "subscriptions", "sessions", "follows"}},
+     {"node", "nonce", "agent", "now", "uptime_ms", "streams", "own", "troubled", "subscriptions", "sessions",
+      "follows"}},
     {"streams", "", {"streams", "more"}},
     {"create",
      "\"descriptor\":{\"source\":\"sim\",\"stream\":\"s\",\"target\":\"\"}",

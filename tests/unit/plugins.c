@@ -47,7 +47,7 @@ static void scan(void *self, struct runnel_bytes from, struct runnel_bytes to, u
     done(arg, NULL);
 }
 
-static const struct runnel_storage storage_ops = {sizeof storage_ops, 0, commit, get, scan};
+static const struct runnel_storage storage_ops = {sizeof storage_ops, 0, commit, get, scan, NULL};
 
 struct bdb_conf {
     int64_t cache, flush;
