@@ -217,6 +217,9 @@ int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w) {
 
 struct leaf_read {
     struct rn_op op;
+    struct rn_hasher *hasher;
+    struct rn_place pack;
+    uint32_t off;
     rn_leaf_fn *fn;
     void *arg;
 };
@@ -227,32 +230,25 @@ static void leaf_read_free(struct rn_op *op) {
 
 static void on_leaf_entry(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct leaf_read *l = arg;
-    struct rn_hash hash = {{0}};
+    struct rn_entry e = {.first = 0};
     struct runnel_err why;
-    int64_t first = 0;
     rn_leaf_fn *fn = l->fn;
     void *fn_arg = l->arg;
-    if (!err && data.n != RN_LEAF_ENTRY) {
-        rn_fail(&why, RUNNEL_EDAMAGED, "its leaf hash is missing in the store");
+    if (!err && rn_entry_read(l->hasher, &l->pack, l->off, 0, data, &e, &why) != 0)
         err = &why;
-    }
-    if (!err) {
-        memcpy(hash.b, data.p, RN_HASH);
-        first = (int64_t)rn_get_le64(data.p + RN_HASH);
-    }
     rn_op_end(&l->op);
-    fn(fn_arg, &hash, first, err);
+    fn(fn_arg, &e.hash, e.first, err);
 }
 
 int rn_leaf_read(struct rn_stream *s, uint64_t leaf, rn_leaf_fn *fn, void *arg) {
     struct leaf_read *l = calloc(1, sizeof *l);
-    uint32_t off;
     if (!l)
         return -RUNNEL_ENOMEM;
     l->fn = fn;
     l->arg = arg;
+    l->hasher = s->node->hasher;
+    l->pack = rn_place_node(s->number, 0, leaf, &l->off);
     rn_op_begin(&s->node->ops, &l->op, leaf_read_free);
-    struct rn_place p = rn_place_node(s->number, 0, leaf, &off);
-    rn_store_get(&s->node->store, &p, off, RN_LEAF_ENTRY, on_leaf_entry, l);
+    rn_store_get(&s->node->store, &l->pack, l->off, RN_LEAF_ENTRY, on_leaf_entry, l);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "node/inst.h"
 #include "node/loop.h"
 #include "node/node.h"
+#include "node/record.h"
 #include "node/session.h"
 #include "node/stream.h"
 

@@ -45,13 +45,13 @@ static void finish(struct loading *l) {
     done(arg, err.code ? &err : NULL);
 }
 
-/* The stream at hand cannot be read. That stops the node only where memory has run out. */
+/* The stream at hand cannot be read. Damage is its own trouble and does not stop the node. */
 static void fail(struct loading *l, const struct runnel_err *err) {
     struct rn_stream *s = l->list[l->at];
     struct runnel_err why;
     char id[RN_ID_TEXT];
     rn_err_copy(&why, err);
-    if (err->code == RUNNEL_ENOMEM) {
+    if (err->code != RUNNEL_EDAMAGED && err->code != RUNNEL_ENOTFOUND) {
         l->err = why;
         rn_wrap(&l->err, "stream %s cannot be read from the store", rn_id_format(&s->desc->id, id));
         finish(l);
@@ -83,7 +83,9 @@ static int add_stream(struct loading *l, struct runnel_bytes key, struct runnel_
     struct rn_stream *s;
     uint32_t number;
     struct runnel_err *err = &l->err;
-    int rc = rn_stream_record_get(val, &number, &text, err);
+    int rc = rn_record_open(l->node->hasher, key, &val, err);
+    if (rc == 0)
+        rc = rn_stream_record_get(val, &number, &text, err);
     if (rc == 0)
         rc = rn_descriptor_parse(l->node->hasher, text.p, text.n, &d, err);
     if (rc != 0)
@@ -100,7 +102,7 @@ static int add_stream(struct loading *l, struct runnel_bytes key, struct runnel_
 
 static void on_record(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
     struct loading *l = arg;
-    if (l->err.code || add_stream(l, key, val) == 0 || l->err.code == RUNNEL_ENOMEM)
+    if (l->err.code || add_stream(l, key, val) == 0 || l->err.code != RUNNEL_EDAMAGED)
         return;
     rn_node_log(l->node, RUNNEL_ERROR, "store", "%s; it is left where it is, and not served", l->err.msg);
     l->err.code = 0;
@@ -181,15 +183,16 @@ static void read_open_block(struct loading *l) {
 static void on_peak(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct loading *l = arg;
     struct runnel_err why;
-    if (!err && data.n != RN_HASH) {
-        rn_fail(&why, RUNNEL_EDAMAGED, "a node of its tree is missing (level %u)", l->level);
+    struct rn_entry e;
+    uint32_t off;
+    struct rn_place p = rn_place_node(l->list[l->at]->number, l->level, (l->leaves >> l->level) - 1, &off);
+    if (!err && rn_entry_read(l->node->hasher, &p, off, l->level, data, &e, &why) != 0)
         err = &why;
-    }
     if (err) {
         fail(l, err);
         return;
     }
-    memcpy(l->peaks.peak[l->level].b, data.p, RN_HASH);
+    l->peaks.peak[l->level] = e.hash;
     l->level++;
     next_peak(l);
 }
@@ -203,7 +206,7 @@ static void next_peak(struct loading *l) {
     }
     uint32_t off;
     struct rn_place p = rn_place_node(l->list[l->at]->number, l->level, (l->leaves >> l->level) - 1, &off);
-    rn_store_get(&l->node->store, &p, off, RN_HASH, on_peak, l);
+    rn_store_get(&l->node->store, &p, off, RN_LEAF_ENTRY, on_peak, l);
 }
 
 static void on_state(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
@@ -219,11 +222,14 @@ static void on_state(void *arg, struct runnel_bytes data, const struct runnel_er
         fail(l, err);
         return;
     }
+    struct rn_place p = rn_place_state(l->list[l->at]->number);
     rn_buf_clear(&l->state_bytes);
-    int rc = rn_buf_add(&l->state_bytes, data.p, data.n);
+    int rc = rn_record_open(l->node->hasher, rn_place_bytes(&p), &data, &why);
     if (rc != 0)
-        rc = rn_fail(&why, -rc, "out of memory");
-    else
+        rn_wrap(&why, "its state");
+    if (rc == 0 && (rc = rn_buf_add(&l->state_bytes, data.p, data.n)) != 0)
+        rn_fail(&why, -rc, "out of memory");
+    if (rc == 0)
         rc = rn_state_record_get(rn_buf_bytes(&l->state_bytes), &l->state, &why);
     if (rc != 0) {
         fail(l, &why);

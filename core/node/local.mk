@@ -35,6 +35,7 @@ libnode_la_SOURCES = \
   core/node/option.c core/node/option.h \
   core/node/peers.c core/node/peers.h \
   core/node/place.c core/node/place.h \
+  core/node/record.c core/node/record.h \
   core/node/probe.c \
   core/node/reads.c \
   core/node/registry.c core/node/registry.h \

@@ -61,7 +61,7 @@ static int make_members(struct rn_node *n, struct runnel_err *err) {
         m->section = s;
         n->n_members++;
         if (s == n->conf->storage)
-            rn_store_init(&n->store, m->inst);
+            rn_store_init(&n->store, m->inst, n->hasher);
     }
     return n->store.inst ? 0 : rn_fail(err, RUNNEL_EINVALID, "the config names no storage section for node.storage");
 }
@@ -205,7 +205,9 @@ static void on_record(void *arg, struct runnel_bytes data, const struct runnel_e
         write_record(n);
         return;
     }
-    if (!err && rn_store_record_check(data, &n->id, &why) != 0)
+    struct rn_place p = rn_place_store();
+    if (!err && (rn_record_open(n->hasher, rn_place_bytes(&p), &data, &why) != 0 ||
+                 rn_store_record_check(data, &n->id, &why) != 0))
         err = &why;
     if (err)
         ready(n, err);

@@ -13,6 +13,7 @@ struct note {
     runnel_pair *pair;
     runnel_done *done;
     void *arg;
+    struct rn_node *node;
     size_t prefix; /* bytes of a key before the instance's own */
 };
 
@@ -26,6 +27,7 @@ static struct note *note_new(struct rn_node *n, runnel_done *done, void *arg) {
     struct note *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
+    t->node = n;
     t->done = done;
     t->arg = arg;
     rn_op_begin(&n->ops, &t->op, note_free);
@@ -67,7 +69,12 @@ void rn_note_put(void *node, uint32_t kind, const char *name, struct runnel_byte
 
 static void on_pair(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
     struct note *t = arg;
-    if (key.n >= t->prefix)
+    struct runnel_err why;
+    if (key.n < t->prefix)
+        return;
+    if (rn_record_open(t->node->hasher, key, &val, &why) != 0)
+        rn_node_log(t->node, RUNNEL_ERROR, "store", "a note of an instance: %s; it is passed over", why.msg);
+    else
         t->pair(t->arg, (struct runnel_bytes){key.p + t->prefix, key.n - t->prefix}, val);
 }
 

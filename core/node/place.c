@@ -56,7 +56,7 @@ struct rn_place rn_place_block(uint32_t number, uint64_t block) {
 }
 
 uint32_t rn_entry_size(uint32_t level) {
-    return level == 0 ? RN_LEAF_ENTRY : RN_HASH;
+    return level == 0 ? RN_LEAF_ENTRY : RN_NODE_ENTRY;
 }
 
 struct rn_place rn_place_node(uint32_t number, uint32_t level, uint64_t index, uint32_t *off) {

@@ -10,6 +10,7 @@
  *   'T' number (4) level (1) pack (8)  perfect nodes of the tree, RN_PACK to a record
  *   'U' SHA-256 of the text (16)       a subscription: the text it was asked for by
  *   'N' kind (1) name length (1) name key   a note of an instance
+ * Records of 'M', 'S', 'H', 'U' and 'N' end with a check, and so does each node within a pack (record.h).
  */
 #ifndef RN_NODE_PLACE_H
 #define RN_NODE_PLACE_H
@@ -23,8 +24,10 @@ extern "C" {
 #endif
 
 #define RN_STORE_VERSION 1u
-#define RN_PACK 32u       /* tree nodes in a record */
-#define RN_LEAF_ENTRY 40u /* bytes of a leaf in a pack: hash, i64 LE first time of its block */
+#define RN_PACK 32u        /* tree nodes in a record */
+#define RN_RECORD_CHECK 8u /* bytes of a check */
+#define RN_LEAF_ENTRY 48u  /* bytes of a leaf in a pack: hash, i64 LE first time of its block, check */
+#define RN_NODE_ENTRY 40u  /* bytes of a node above them: hash, check */
 
 /* A key. */
 struct rn_place {

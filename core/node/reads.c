@@ -155,20 +155,24 @@ static void nodes_next(struct nodes *q);
 static void on_pack(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct nodes *q = arg;
     struct runnel_err why;
-    uint32_t size = rn_entry_size((uint32_t)q->level);
+    uint32_t level = (uint32_t)q->level, size = rn_entry_size(level), off;
     uint64_t got = q->hashes.n / RN_HASH, left = q->perfect - got;
     uint64_t most = RN_PACK - (q->from + got) % RN_PACK, want = left < most ? left : most;
-    if (!err && data.n < want * size) {
-        rn_fail(&why, RUNNEL_EDAMAGED, "nodes: the tree of the stream has a hole in the store");
-        err = &why;
+    struct rn_place p = rn_place_node(q->stream->number, level, q->from + got, &off);
+    for (uint64_t i = 0; !err && i < want; i++) {
+        struct runnel_bytes entry = {data.p + i * size, i * size < data.n ? data.n - i * size : 0};
+        struct rn_entry e;
+        if (rn_entry_read(q->stream->node->hasher, &p, off + (uint32_t)i * size, level, entry, &e, &why) != 0) {
+            rn_wrap(&why, "nodes");
+            err = &why;
+        } else {
+            rn_buf_add(&q->hashes, e.hash.b, RN_HASH);
+        }
     }
-    if (err) {
+    if (err)
         nodes_end(q, err);
-        return;
-    }
-    for (uint64_t i = 0; i < want; i++)
-        rn_buf_add(&q->hashes, data.p + i * size, RN_HASH);
-    nodes_next(q);
+    else
+        nodes_next(q);
 }
 
 /* The leaf of the block that was open at `count`: the hash over its first observations. */

@@ -5,11 +5,13 @@
 #include "node/store.h"
 
 #include "base/err.h"
+#include "node/record.h"
 #include <stdlib.h>
 #include <string.h>
 
-static struct rn_planned *plan(struct rn_changes *c, uint32_t what, const struct rn_place *p,
-                               struct runnel_bytes data) {
+static struct rn_planned *plan(struct rn_changes *c, uint32_t what, const struct rn_place *p, struct runnel_bytes data,
+                               int checked) {
+    static const uint8_t room[RN_RECORD_CHECK];
     if (c->n == c->cap) {
         size_t cap = c->cap ? 2 * c->cap : 16;
         struct rn_planned *v = realloc(c->v, cap * sizeof *v);
@@ -21,11 +23,13 @@ static struct rn_planned *plan(struct rn_changes *c, uint32_t what, const struct
         c->cap = cap;
     }
     struct rn_planned *q = &c->v[c->n];
-    *q = (struct rn_planned){.what = what, .key = c->bytes.n, .n_key = p->n};
+    *q = (struct rn_planned){.what = what, .key = c->bytes.n, .n_key = p->n, .checked = checked};
     rn_buf_add(&c->bytes, p->b, p->n);
     q->data = c->bytes.n;
-    q->n_data = data.n;
+    q->n_data = data.n + (checked ? sizeof room : 0);
     rn_buf_add(&c->bytes, data.p, data.n);
+    if (checked)
+        rn_buf_add(&c->bytes, room, sizeof room);
     if (c->bytes.failed) {
         c->failed = c->bytes.failed;
         return NULL;
@@ -35,17 +39,21 @@ static struct rn_planned *plan(struct rn_changes *c, uint32_t what, const struct
 }
 
 void rn_changes_put(struct rn_changes *c, const struct rn_place *p, struct runnel_bytes data) {
-    (void)plan(c, RUNNEL_PUT, p, data);
+    (void)plan(c, RUNNEL_PUT, p, data, 1);
+}
+
+void rn_changes_replace(struct rn_changes *c, const struct rn_place *p, struct runnel_bytes data) {
+    (void)plan(c, RUNNEL_PUT, p, data, 0);
 }
 
 void rn_changes_append(struct rn_changes *c, const struct rn_place *p, uint64_t off, struct runnel_bytes data) {
-    struct rn_planned *q = plan(c, RUNNEL_APPEND, p, data);
+    struct rn_planned *q = plan(c, off ? RUNNEL_APPEND : RUNNEL_PUT, p, data, 0);
     if (q)
         q->off = off;
 }
 
 void rn_changes_erase(struct rn_changes *c, const struct rn_place *p) {
-    (void)plan(c, RUNNEL_ERASE, p, (struct runnel_bytes){NULL, 0});
+    (void)plan(c, RUNNEL_ERASE, p, (struct runnel_bytes){NULL, 0}, 0);
 }
 
 void rn_changes_clear(struct rn_changes *c) {
@@ -60,10 +68,23 @@ void rn_changes_free(struct rn_changes *c) {
     *c = (struct rn_changes){.n = 0};
 }
 
-void rn_store_init(struct rn_store *s, struct runnel_inst *inst) {
+void rn_store_init(struct rn_store *s, struct runnel_inst *inst, struct rn_hasher *hasher) {
     s->inst = inst;
+    s->hasher = hasher;
     s->ops = rn_inst_ops(inst);
     s->self = rn_inst_self(inst);
+}
+
+/* Writes the checks that the changes have room for. */
+static void seal(struct rn_store *s, struct rn_changes *c) {
+    for (size_t i = 0; i < c->n; i++) {
+        const struct rn_planned *q = &c->v[i];
+        uint8_t *p = c->bytes.p;
+        if (q->checked)
+            rn_record_seal(s->hasher, (struct runnel_bytes){p + q->key, q->n_key},
+                           (struct runnel_bytes){p + q->data, q->n_data - RN_RECORD_CHECK},
+                           p + q->data + q->n_data - RN_RECORD_CHECK);
+    }
 }
 
 int rn_store_commit(struct rn_store *s, struct rn_changes *c, runnel_done *done, void *arg) {
@@ -75,6 +96,7 @@ int rn_store_commit(struct rn_store *s, struct rn_changes *c, runnel_done *done,
         rn_changes_clear(c);
         return rc;
     }
+    seal(s, c);
     for (size_t i = 0; i < c->n; i++) {
         const struct rn_planned *q = &c->v[i];
         v[i] = (struct runnel_change){.what = q->what,

@@ -20,12 +20,18 @@ struct rn_changes {
         uint32_t what;
         uint64_t off;
         size_t key, n_key, data, n_data; /* places in `bytes` */
+        int checked;                     /* the last bytes of the data are its check */
     } * v;
     size_t n, cap;
     int failed;
 };
 
+/* A record with a check, which the commit writes behind its value (record.h). */
 void rn_changes_put(struct rn_changes *c, const struct rn_place *p, struct runnel_bytes data);
+/* A block or a pack as a whole. */
+void rn_changes_replace(struct rn_changes *c, const struct rn_place *p, struct runnel_bytes data);
+/* More of a block or a pack. With `off` 0 it begins anew, whatever was there: what stands under a key that
+ * nothing has been written to yet was put there by a disk that alters keys. */
 void rn_changes_append(struct rn_changes *c, const struct rn_place *p, uint64_t off, struct runnel_bytes data);
 void rn_changes_erase(struct rn_changes *c, const struct rn_place *p);
 /* Forgets the changes, keeps the memory. */
@@ -36,9 +42,10 @@ struct rn_store {
     struct runnel_inst *inst;
     const struct runnel_storage *ops;
     void *self;
+    struct rn_hasher *hasher;
 };
 
-void rn_store_init(struct rn_store *s, struct runnel_inst *inst);
+void rn_store_init(struct rn_store *s, struct runnel_inst *inst, struct rn_hasher *hasher);
 /* Commits what was gathered and clears it. 0: done fires later; a negative code: the changes could not be
  * gathered, nothing was asked, done never fires. */
 int rn_store_commit(struct rn_store *s, struct rn_changes *c, runnel_done *done, void *arg);

@@ -166,13 +166,13 @@ uint64_t rn_stream_open_block(const struct rn_stream *s) {
     return s->tail.count % RN_MAX_BLOCK ? s->tail.count / RN_MAX_BLOCK : UINT64_MAX;
 }
 
-static void store_node(struct rn_changes *c, uint32_t number, uint32_t level, uint64_t index,
+static void store_node(struct rn_changes *c, const struct rn_stream *s, uint32_t level, uint64_t index,
                        const struct rn_hash *hash, int64_t first) {
+    struct rn_entry e = {.hash = *hash, .first = first};
     uint8_t entry[RN_LEAF_ENTRY];
     uint32_t off;
-    struct rn_place p = rn_place_node(number, level, index, &off);
-    memcpy(entry, hash->b, RN_HASH);
-    rn_put_le64(entry + RN_HASH, (uint64_t)first);
+    struct rn_place p = rn_place_node(s->number, level, index, &off);
+    rn_entry_write(s->node->hasher, &p, off, level, &e, entry);
     rn_changes_append(c, &p, off, (struct runnel_bytes){entry, rn_entry_size(level)});
 }
 
@@ -183,7 +183,7 @@ void rn_stream_store_new(const struct rn_stream *s, struct rn_changes *c) {
         c->failed = b.failed;
     rn_changes_put(c, &p, rn_buf_bytes(&b));
     rn_buf_free(&b);
-    store_node(c, s->number, 0, 0, &s->tail.peaks.peak[0], INT64_MIN);
+    store_node(c, s, 0, 0, &s->tail.peaks.peak[0], INT64_MIN);
 }
 
 /* ---- growing ---- */
@@ -211,7 +211,7 @@ static int grew_node(void *arg, uint32_t level, uint64_t index, const struct rn_
             return -RUNNEL_EDAMAGED;
         }
     }
-    store_node(g->changes, g->stream->number, level, index, hash, first);
+    store_node(g->changes, g->stream, level, index, hash, first);
     return g->changes->failed;
 }
 

@@ -194,8 +194,11 @@ static void on_note(void *arg, struct runnel_bytes key, struct runnel_bytes val)
     struct rn_upstream *u;
     struct runnel_err err;
     int added;
-    (void)key;
     err.msg[0] = '\0';
+    if (rn_record_open(n->hasher, key, &val, &err) != 0) {
+        rn_node_log(n, RUNNEL_ERROR, "store", "the note of a subscription: %s; subscribe again", err.msg);
+        return;
+    }
     if (val.n == 0 || val.n >= sizeof text) {
         rn_node_log(n, RUNNEL_ERROR, "store", "the note of a subscription is damaged: %zu bytes; subscribe again",
                     val.n);

@@ -58,9 +58,9 @@ static void notes(struct pair *p, char *out, size_t size) {
     size_t n = 0;
     for (bool more = rn_memory_seek(p->sub->disk.map, key, false, &key, &val); more && memcmp(key.p, stop.p, 1) < 0;
          more = rn_memory_seek(p->sub->disk.map, key, true, &key, &val)) {
-        assert_true(n + val.n + 1 < size);
-        memcpy(out + n, val.p, val.n);
-        n += val.n;
+        assert_true(val.n > RN_RECORD_CHECK && n + val.n + 1 < size);
+        memcpy(out + n, val.p, val.n - RN_RECORD_CHECK);
+        n += val.n - RN_RECORD_CHECK;
     }
     out[n] = 0;
 }
