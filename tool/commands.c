@@ -76,6 +76,10 @@ const struct rn_command rn_commands[] = {
      1, 1, rn_cmd_subscribe, {{NULL, NULL, NULL}}},
     {"unsubscribe", "STREAM", "have the node follow a stream no longer", "What was fetched is kept.",
      1, 1, rn_cmd_unsubscribe, {{NULL, NULL, NULL}}},
+    {"drop", "STREAM", "have the node forget a stream",
+     "Erases all that the node holds of a stream, and ends its subscription. A stream of the node itself cannot be made again after that. "
+     "Asks first.",
+     1, 1, rn_cmd_drop, {{"yes", NULL, "do not ask"}, {NULL, NULL, NULL}}},
     {"head", "STREAM", "show a stream and its signed head", "Shows what the stream is, how much of it is held, and the newest head that its author signed and that is held whole.",
      1, 1, rn_cmd_head, {{NULL, NULL, NULL}}},
     {"verify", "STREAM", "check all that is held of a stream", "The node reads every block from disk and checks it against the signed head. Exits with 5 when something is damaged.",

@@ -222,6 +222,7 @@ int rn_cmd_at(struct rn_tool *t);
 int rn_cmd_follow(struct rn_tool *t);
 int rn_cmd_subscribe(struct rn_tool *t);
 int rn_cmd_unsubscribe(struct rn_tool *t);
+int rn_cmd_drop(struct rn_tool *t);
 int rn_cmd_head(struct rn_tool *t);
 int rn_cmd_verify(struct rn_tool *t);
 int rn_cmd_peers(struct rn_tool *t);

@@ -138,6 +138,8 @@ static int take(struct rn_author *a, const struct rn_session *s, const struct rn
         rn_err_copy(err, &(*stream)->trouble);
         return rn_wrap(err, "stream %s takes no publishes", rn_id_format(&f->stream, id));
     }
+    if ((*stream)->drop)
+        return rn_fail(err, RUNNEL_EBUSY, "stream %s is being dropped", rn_id_format(&f->stream, id));
     if (a->stopping)
         return rn_fail(err, RUNNEL_ECLOSED, "the node is stopping; publish again when it is back");
     int rc = rn_entries_check(f->body.p, f->body.n, 0, f->base, 0, COMMIT_OBS, count, last, err);
@@ -255,10 +257,11 @@ static void repeat_step(struct repeat *r) {
     struct rn_stream *s = r->publish->stream;
     struct runnel_bytes block;
     struct runnel_err err;
+    int rc;
     if (rn_block_at_hand(s, r->at / RN_MAX_BLOCK, &block)) {
         on_repeat_block(&r->wait, block, NULL);
-    } else if (rn_block_read(s, r->at / RN_MAX_BLOCK, &r->wait) != 0) {
-        rn_fail(&err, RUNNEL_ENOMEM, "out of memory");
+    } else if ((rc = rn_block_read(s, r->at / RN_MAX_BLOCK, &r->wait)) != 0) {
+        (void)rn_stream_unread(s, rc, &err);
         repeat_end(r, &err);
     }
 }
@@ -384,6 +387,18 @@ static void fail_all(struct rn_list *publishes, const struct runnel_err *err) {
         publish_fail(rn_list_of(publishes->next, struct rn_publish, link), err);
 }
 
+void rn_author_forget(struct rn_stream *s, const struct runnel_err *err) {
+    fail_all(&s->publishes, err);
+    rn_list_del(&s->dirty);
+}
+
+int rn_author_flies(const struct rn_author *a, const struct rn_stream *s) {
+    for (size_t i = 0; a->flying && i < a->flying->n; i++)
+        if (a->flying->parts[i].growth.stream == s)
+            return 1;
+    return 0;
+}
+
 static struct part *new_part(struct rn_commit *c) {
     if (c->n == c->cap) {
         size_t cap = c->cap ? 2 * c->cap : 8;
@@ -496,6 +511,8 @@ static void on_durable(void *arg, const struct runnel_err *err) {
             publish_done(rn_list_of(p->publishes.next, struct rn_publish, link));
         rn_stream_changed(p->growth.stream);
     }
+    for (size_t i = 0; i < c->n; i++)
+        rn_drop_go(c->parts[i].growth.stream);
     rn_op_end(&c->op);
     if (!rn_list_empty(&a->dirty))
         rn_task_run_soon(&a->node->loop, &a->task);

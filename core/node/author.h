@@ -31,6 +31,11 @@ void rn_author_drop(struct rn_author *a);
 /* Whether nothing waits and nothing is on its way. */
 int rn_author_idle(const struct rn_author *a);
 
+/* Refuses all publishes to a stream that wait. */
+void rn_author_forget(struct rn_stream *s, const struct runnel_err *err);
+/* Whether a commit with something of this stream is on its way. */
+int rn_author_flies(const struct rn_author *a, const struct rn_stream *s);
+
 /* Takes a PUBLISH frame. It is answered when durable, or refused. 0, or a negative code when the
  * publish is refused at once: the caller answers with err. */
 int rn_author_publish(struct rn_author *a, struct rn_session *s, const struct rn_frame *f, struct runnel_err *err);

@@ -145,6 +145,11 @@ static void finish(struct reading *r, const struct runnel_err *err) {
 static void finish_failed(struct reading *r, const struct runnel_err *err) {
     char id[RN_ID_TEXT];
     struct runnel_err why;
+    if (r->stream->dropped) { /* what it was is being erased */
+        (void)rn_stream_unread(r->stream, 0, &why);
+        finish(r, &why);
+        return;
+    }
     rn_err_copy(&why, err);
     rn_wrap(&why, "stream %s: block %llu cannot be read from the store", rn_id_format(&r->stream->desc->id, id),
             (unsigned long long)r->k);
@@ -179,8 +184,9 @@ static void on_bytes(void *arg, struct runnel_bytes data, const struct runnel_er
             if (data.n)
                 memcpy(r->block->bytes, data.p, data.n);
         }
-        if (!r->block || rn_leaf_read(r->stream, r->k + 1, on_leaf, r) != 0) {
-            rn_fail(&why, RUNNEL_ENOMEM, "out of memory");
+        int rc = r->block ? rn_leaf_read(r->stream, r->k + 1, on_leaf, r) : -RUNNEL_ENOMEM;
+        if (rc != 0) {
+            (void)rn_stream_unread(r->stream, rc, &why);
             err = &why;
         }
     }
@@ -191,6 +197,8 @@ static void on_bytes(void *arg, struct runnel_bytes data, const struct runnel_er
 int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w) {
     struct rn_blocks *b = s->node->blocks;
     uint8_t key[CACHE_KEY];
+    if (s->dropped)
+        return -RUNNEL_ENOTFOUND;
     make_key(key, s, k);
     struct reading *r = rn_map_get(b->reading, key, CACHE_KEY);
     if (!r) {
@@ -220,6 +228,7 @@ struct leaf_read {
     struct rn_hasher *hasher;
     struct rn_place pack;
     uint32_t off;
+    struct rn_stream *stream;
     rn_leaf_fn *fn;
     void *arg;
 };
@@ -234,16 +243,23 @@ static void on_leaf_entry(void *arg, struct runnel_bytes data, const struct runn
     struct runnel_err why;
     rn_leaf_fn *fn = l->fn;
     void *fn_arg = l->arg;
-    if (!err && rn_entry_read(l->hasher, &l->pack, l->off, 0, data, &e, &why) != 0)
+    if (l->stream->dropped) {
+        (void)rn_stream_unread(l->stream, 0, &why);
         err = &why;
+    } else if (!err && rn_entry_read(l->hasher, &l->pack, l->off, 0, data, &e, &why) != 0) {
+        err = &why;
+    }
     rn_op_end(&l->op);
     fn(fn_arg, &e.hash, e.first, err);
 }
 
 int rn_leaf_read(struct rn_stream *s, uint64_t leaf, rn_leaf_fn *fn, void *arg) {
+    if (s->dropped)
+        return -RUNNEL_ENOTFOUND;
     struct leaf_read *l = calloc(1, sizeof *l);
     if (!l)
         return -RUNNEL_ENOMEM;
+    l->stream = s;
     l->fn = fn;
     l->arg = arg;
     l->hasher = s->node->hasher;

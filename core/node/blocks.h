@@ -32,13 +32,14 @@ void rn_blocks_free(struct rn_blocks *b);
 /* The block if it is at hand: the open one, or a cached one. Valid until the loop's next turn. */
 int rn_block_at_hand(struct rn_stream *s, uint64_t k, struct runnel_bytes *out);
 /* Reads closed block k and calls w->fn later, once; many who wait for one block share one read.
- * RUNNEL_EDAMAGED when it fails its check, naming stream and block. 0 or -RUNNEL_ENOMEM. */
+ * RUNNEL_EDAMAGED when it fails its check, naming stream and block. 0, -RUNNEL_ENOMEM, or -RUNNEL_ENOTFOUND: the
+ * stream has been dropped (rn_stream_unread says so). */
 int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w);
 
 /* ---- tree entries ---- */
 
 /* Reads a leaf of the tree that never changes again: the descriptor's (0) or a closed block's; its hash
- * and the first time of its block. 0 or -RUNNEL_ENOMEM. */
+ * and the first time of its block. 0, -RUNNEL_ENOMEM, or -RUNNEL_ENOTFOUND as above. */
 typedef void rn_leaf_fn(void *arg, const struct rn_hash *hash, int64_t first, const struct runnel_err *err);
 int rn_leaf_read(struct rn_stream *s, uint64_t leaf, rn_leaf_fn *fn, void *arg);
 

@@ -178,6 +178,17 @@ void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn
         return;
     }
     struct rn_stream *s = rn_stream_find(n, &d->id);
+    const struct rn_tombstone *gone = s ? NULL : rn_dropped(n, &d->id);
+    if (gone) {
+        rn_descriptor_free(d);
+        rn_dropped_say(
+            gone, &err, RUNNEL_ECONFLICT,
+            " and cannot begin again at 0: others may hold it; use another descriptor, such as one that names "
+            "it as its prior");
+        rn_wrap(&err, "create");
+        rn_call_fail(call, &err);
+        return;
+    }
     if (!s && rn_map_count(n->streams) >= RN_MAX_STREAMS) {
         rn_descriptor_free(d);
         rn_fail(&err, RUNNEL_ETOOBIG, "create: this node has %d streams (limit STREAMS)", RN_MAX_STREAMS);
@@ -190,7 +201,7 @@ void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn
     }
     int same = rn_hash_equal(&s->desc->hash, &d->hash);
     rn_descriptor_free(d);
-    if (same && s->ready) {
+    if (same && s->ready && !s->drop) {
         answer(call, s, 0);
         return;
     }
@@ -199,7 +210,7 @@ void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn
         return;
     }
     if (same)
-        rn_fail(&err, RUNNEL_EBUSY, "create: the stream is not ready yet; ask again");
+        rn_fail(&err, RUNNEL_EBUSY, "create: the stream is %s; ask again", s->drop ? "being dropped" : "not ready yet");
     else
         rn_fail(&err, RUNNEL_ECONFLICT,
                 "create: another descriptor has this stream id; change a word in meta.description");

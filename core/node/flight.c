@@ -34,6 +34,7 @@ static void on_durable(void *arg, const struct runnel_err *err) {
         rn_stream_changed(s);
     if (s->up)
         rn_upstream_landed(s->up, bytes, err);
+    rn_drop_go(s);
 }
 
 int rn_flight_begin(struct rn_growth *g, struct rn_changes *c, const struct rn_signed_head *head, size_t bytes) {

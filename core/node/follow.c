@@ -87,6 +87,11 @@ static void fail(struct rn_follow *f, const struct runnel_err *err) {
 static void start(struct rn_follow *f, uint64_t from) {
     struct runnel_err err;
     struct rn_session *session = f->session;
+    if (f->stream->dropped) {
+        (void)rn_stream_unread(f->stream, 0, &err);
+        fail(f, &err);
+        return;
+    }
     f->next = from;
     if (answer(f) != 0) {
         rn_fail(&err, RUNNEL_ENOMEM, "follow: out of memory");
@@ -185,6 +190,10 @@ static void send_state(struct rn_follow *f, const char *end, const struct runnel
 static void end(struct rn_follow *f, const struct runnel_err *err) {
     send_state(f, err ? "error" : "done", err);
     rn_follow_free(f);
+}
+
+void rn_follow_lost(struct rn_follow *f, const struct runnel_err *err) {
+    end(f, err);
 }
 
 /* Cuts a run where its observations reach the time at which the follow ends. */

@@ -49,6 +49,8 @@ void rn_follow_open(struct rn_call *call, struct rn_stream *s, const struct rn_f
 void rn_follow_free(struct rn_follow *f);
 /* The other side wants no more of it. If it had not begun its request is answered with an error. */
 void rn_follow_withdraw(struct rn_follow *f);
+/* Its stream is gone: ends it with an error. */
+void rn_follow_lost(struct rn_follow *f, const struct runnel_err *err);
 /* There may be something to send: its session pumps it soon. */
 void rn_follow_wake(struct rn_follow *f);
 /* Sends one run at most. Returns 1 when it would go on at once, 0 when it waits (for data, credit, disk) or has

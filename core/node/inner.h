@@ -9,6 +9,7 @@
 #include "node/author.h"
 #include "node/blocks.h"
 #include "node/follow.h"
+#include "node/gone.h"
 #include "node/inst.h"
 #include "node/loop.h"
 #include "node/node.h"
@@ -48,6 +49,7 @@ struct rn_node {
     struct rn_map *streams; /* stream id → struct rn_stream */
     uint32_t next_number;
     struct rn_author author;
+    struct rn_gone gone_streams; /* dropped */
 
     struct rn_list sessions; /* of struct rn_session */
     struct rn_list gone;     /* closed ones, freed at the next turn */

@@ -16,11 +16,14 @@ libnode_la_SOURCES = \
   core/node/conf_texts.c core/node/conf_texts.h \
   core/node/create.c \
   core/node/describe.c \
+  core/node/drop.c \
   core/node/env.h \
+  core/node/erase.c \
   core/node/fetch.c \
   core/node/fill.c core/node/fill.h \
   core/node/flight.c \
   core/node/follow.c core/node/follow.h \
+  core/node/gone.c core/node/gone.h \
   core/node/info.c \
   core/node/inner.h \
   core/node/inst.c core/node/inst.h \

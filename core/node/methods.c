@@ -112,7 +112,11 @@ struct rn_stream *rn_method_stream(struct rn_node *n, struct rn_call *call, cons
     struct rn_stream *s = rn_stream_resolve(n, &ref);
     if (s && s->ready)
         return s;
-    rn_fail(&err, RUNNEL_ENOTFOUND, "stream %s is not known here", rn_stream_ref_format(&ref, text));
+    const struct rn_tombstone *gone = ref.has_id && !s ? rn_dropped(n, &ref.id) : NULL;
+    if (gone)
+        rn_dropped_say(gone, &err, RUNNEL_ENOTFOUND, "");
+    else
+        rn_fail(&err, RUNNEL_ENOTFOUND, "stream %s is not known here", rn_stream_ref_format(&ref, text));
     rn_call_fail(call, &err);
     return NULL;
 }
@@ -165,6 +169,7 @@ static const struct method {
     {"subscribe", RN_ADMIN, method_subscribe},
     {"unsubscribe", RN_ADMIN, method_unsubscribe},
     {"verify", RN_ADMIN, rn_method_verify},
+    {"drop", RN_ADMIN, rn_method_drop},
     {"peers", RN_ADMIN, rn_method_peers},
     {"plugins", RN_ADMIN, rn_method_plugins},
 };

@@ -33,6 +33,8 @@ static int make_parts(struct rn_node *n, struct runnel_err *err) {
     n->peers = rn_map_new(seed);
     n->upstreams = rn_map_new(seed);
     n->blocks = rn_blocks_new(n);
+    if (rn_gone_init(n, seed) != 0)
+        return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     if (!n->hasher || !n->streams || !n->peers || !n->upstreams || !n->blocks)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     return 0;
@@ -108,6 +110,7 @@ void rn_node_free(struct rn_node *n) {
     while (!rn_list_empty(&n->ops)) /* the storage is gone: nobody will call them */
         rn_op_end(rn_list_of(n->ops.next, struct rn_op, link));
     rn_blocks_free(n->blocks);
+    rn_gone_free(n);
     if (n->streams) {
         rn_map_for (e, n->streams)
             rn_stream_free(e->val);
@@ -163,7 +166,16 @@ static void on_subscriptions(void *arg, const struct runnel_err *err) {
         return;
     }
     rn_upstreams_start(n);
+    rn_erase_start(n);
     ready(n, NULL);
+}
+
+static void on_gone(void *arg, const struct runnel_err *err) {
+    struct rn_node *n = arg;
+    if (err)
+        ready(n, err);
+    else
+        rn_subscriptions_load(n, on_subscriptions, n);
 }
 
 static void on_streams(void *arg, const struct runnel_err *err) {
@@ -171,7 +183,7 @@ static void on_streams(void *arg, const struct runnel_err *err) {
     if (err)
         ready(n, err);
     else
-        rn_subscriptions_load(n, on_subscriptions, n);
+        rn_gone_load(n, on_gone, n);
 }
 
 static void on_record_written(void *arg, const struct runnel_err *err) {

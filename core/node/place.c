@@ -55,6 +55,22 @@ struct rn_place rn_place_block(uint32_t number, uint64_t block) {
     return p;
 }
 
+struct rn_place rn_place_tombstone(const struct runnel_id *id) {
+    struct rn_place p = begin('D');
+    add(&p, id->b, sizeof id->b);
+    return p;
+}
+
+struct rn_place rn_place_number(char area, uint32_t number) {
+    struct rn_place p = begin(area);
+    add_be(&p, number, 4);
+    return p;
+}
+
+struct rn_place rn_place_erasing(uint32_t number) {
+    return rn_place_number('E', number);
+}
+
 uint32_t rn_entry_size(uint32_t level) {
     return level == 0 ? RN_LEAF_ENTRY : RN_NODE_ENTRY;
 }
@@ -146,5 +162,37 @@ int rn_state_record_get(struct runnel_bytes r, struct rn_state_record *s, struct
     s->held = rn_get_le64(r.p + 1);
     s->last = (int64_t)rn_get_le64(r.p + 9);
     s->head = (struct runnel_bytes){r.p + 17, r.n - 17};
+    return 0;
+}
+
+#define TOMBSTONE_HEAD (1u + 8u + 8u + RN_HASH)
+
+int rn_tombstone_record(struct rn_buf *b, const struct rn_tombstone_record *t) {
+    rn_buf_byte(b, RN_STORE_VERSION);
+    rn_buf_le64(b, t->count);
+    rn_buf_le64(b, (uint64_t)t->time);
+    rn_buf_add(b, t->root.b, RN_HASH);
+    return rn_buf_add(b, t->descriptor.p, t->descriptor.n);
+}
+
+int rn_tombstone_record_get(struct runnel_bytes r, struct rn_tombstone_record *t, struct runnel_err *err) {
+    if (r.n < TOMBSTONE_HEAD || r.p[0] != RN_STORE_VERSION)
+        return rn_fail(err, RUNNEL_EDAMAGED, "the tombstone of a dropped stream is damaged (%zu bytes)", r.n);
+    t->count = rn_get_le64(r.p + 1);
+    t->time = (int64_t)rn_get_le64(r.p + 9);
+    memcpy(t->root.b, r.p + 17, RN_HASH);
+    t->descriptor = (struct runnel_bytes){r.p + TOMBSTONE_HEAD, r.n - TOMBSTONE_HEAD};
+    return 0;
+}
+
+int rn_erasing_record(struct rn_buf *b, const struct runnel_id *id) {
+    rn_buf_byte(b, RN_STORE_VERSION);
+    return rn_buf_add(b, id->b, sizeof id->b);
+}
+
+int rn_erasing_record_get(struct runnel_bytes r, struct runnel_id *id, struct runnel_err *err) {
+    if (r.n != 1 + sizeof id->b || r.p[0] != RN_STORE_VERSION)
+        return rn_fail(err, RUNNEL_EDAMAGED, "the note of a stream that is being erased is damaged (%zu bytes)", r.n);
+    memcpy(id->b, r.p + 1, sizeof id->b);
     return 0;
 }

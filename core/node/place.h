@@ -8,9 +8,11 @@
  *   'H' number (4)                     state: how much is held, the head held whole
  *   'B' number (4) block (8)           the block's bytes
  *   'T' number (4) level (1) pack (8)  perfect nodes of the tree, RN_PACK to a record
+ *   'D' stream id (16)                 tombstone of an own stream that was dropped
+ *   'E' number (4)                     the records of this number are being erased: its stream was dropped
  *   'U' SHA-256 of the text (16)       a subscription: the text it was asked for by
  *   'N' kind (1) name length (1) name key   a note of an instance
- * Records of 'M', 'S', 'H', 'U' and 'N' end with a check, and so does each node within a pack (record.h).
+ * Records of 'M', 'S', 'H', 'D', 'E', 'U' and 'N' end with a check, and so does each node within a pack (record.h).
  */
 #ifndef RN_NODE_PLACE_H
 #define RN_NODE_PLACE_H
@@ -39,6 +41,10 @@ struct rn_place rn_place_store(void);
 struct rn_place rn_place_stream(const struct runnel_id *id);
 struct rn_place rn_place_state(uint32_t number);
 struct rn_place rn_place_block(uint32_t number, uint64_t block);
+struct rn_place rn_place_tombstone(const struct runnel_id *id);
+struct rn_place rn_place_erasing(uint32_t number);
+/* What all keys of a stream's number begin with in an area. */
+struct rn_place rn_place_number(char area, uint32_t number);
 /* The pack that holds a node; *off is the byte at which the node's entry stands. */
 struct rn_place rn_place_node(uint32_t number, uint32_t level, uint64_t index, uint32_t *off);
 struct rn_place rn_place_subscription(struct rn_hasher *h, const char *text);
@@ -72,6 +78,20 @@ struct rn_state_record {
 };
 int rn_state_record(struct rn_buf *b, const struct rn_state_record *s);
 int rn_state_record_get(struct runnel_bytes r, struct rn_state_record *s, struct runnel_err *err);
+
+/* 'D': u8 version, u64 LE count, i64 LE time of the drop, root at that count, descriptor bytes. */
+struct rn_tombstone_record {
+    uint64_t count;
+    int64_t time;
+    struct rn_hash root;
+    struct runnel_bytes descriptor; /* borrowed */
+};
+int rn_tombstone_record(struct rn_buf *b, const struct rn_tombstone_record *t);
+int rn_tombstone_record_get(struct runnel_bytes r, struct rn_tombstone_record *t, struct runnel_err *err);
+
+/* 'E': u8 version, stream id. */
+int rn_erasing_record(struct rn_buf *b, const struct runnel_id *id);
+int rn_erasing_record_get(struct runnel_bytes r, struct runnel_id *id, struct runnel_err *err);
 
 #ifdef __cplusplus
 }

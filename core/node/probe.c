@@ -177,6 +177,8 @@ static int take_up(struct rn_upstream *u, struct rn_descriptor *d, struct runnel
     int rc = 0;
     if (own)
         rc = rn_fail(err, RUNNEL_EINVALID, "this node is the author of the stream; there is nothing to fetch");
+    else if (s && s->drop)
+        rc = rn_fail(err, RUNNEL_EBUSY, "the stream is being dropped here");
     else if (s && !same)
         rc = rn_fail(err, RUNNEL_ECONFLICT, "another descriptor has this stream id");
     else if (!s && rn_map_count(n->streams) >= RN_MAX_STREAMS)

@@ -80,10 +80,11 @@ static void at_place(void *arg, uint64_t seq, const struct runnel_err *err) {
         return;
     }
     a->seq = seq - 1;
+    int rc;
     if (rn_block_at_hand(a->stream, a->seq / RN_MAX_BLOCK, &block)) {
         at_block(&a->wait, block, NULL);
-    } else if (rn_block_read(a->stream, a->seq / RN_MAX_BLOCK, &a->wait) != 0) {
-        rn_fail(&why, RUNNEL_ENOMEM, "at: out of memory");
+    } else if ((rc = rn_block_read(a->stream, a->seq / RN_MAX_BLOCK, &a->wait)) != 0) {
+        (void)rn_stream_unread(a->stream, rc, &why);
         at_fail(a, &why);
     }
 }
@@ -158,6 +159,10 @@ static void on_pack(void *arg, struct runnel_bytes data, const struct runnel_err
     uint32_t level = (uint32_t)q->level, size = rn_entry_size(level), off;
     uint64_t got = q->hashes.n / RN_HASH, left = q->perfect - got;
     uint64_t most = RN_PACK - (q->from + got) % RN_PACK, want = left < most ? left : most;
+    if (q->stream->dropped) {
+        (void)rn_stream_unread(q->stream, 0, &why);
+        err = &why;
+    }
     struct rn_place p = rn_place_node(q->stream->number, level, q->from + got, &off);
     for (uint64_t i = 0; !err && i < want; i++) {
         struct runnel_bytes entry = {data.p + i * size, i * size < data.n ? data.n - i * size : 0};
@@ -193,6 +198,7 @@ static void nodes_next(struct nodes *q) {
     uint64_t got = q->hashes.n / RN_HASH;
     struct runnel_bytes block;
     struct runnel_err err;
+    int rc;
     if (q->hashes.failed || got == q->n) {
         nodes_end(q, NULL);
     } else if (got < q->perfect) {
@@ -201,8 +207,8 @@ static void nodes_next(struct nodes *q) {
         rn_store_get(&q->stream->node->store, &p, off, RN_PACK * RN_LEAF_ENTRY, on_pack, q);
     } else if (rn_block_at_hand(q->stream, q->count / RN_MAX_BLOCK, &block)) {
         on_open_block(&q->wait, block, NULL);
-    } else if (rn_block_read(q->stream, q->count / RN_MAX_BLOCK, &q->wait) != 0) {
-        rn_fail(&err, RUNNEL_ENOMEM, "nodes: out of memory");
+    } else if ((rc = rn_block_read(q->stream, q->count / RN_MAX_BLOCK, &q->wait)) != 0) {
+        (void)rn_stream_unread(q->stream, rc, &err);
         nodes_end(q, &err);
     }
 }

@@ -79,27 +79,29 @@ static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const 
     step(k);
 }
 
-static void fail_memory(struct rn_seek *k) {
+static void fail(struct rn_seek *k, int rc) {
     struct runnel_err err;
-    rn_fail(&err, RUNNEL_ENOMEM, "out of memory");
+    (void)rn_stream_unread(k->stream, rc, &err);
     finish(k, 0, &err);
 }
 
 /* One step of the search. Each goes through the store, so this does not recurse deeper than once. */
 static void step(struct rn_seek *k) {
     struct runnel_bytes block;
+    int rc;
     if (k->lo < k->hi) {
         k->reading = 1;
-        if (rn_leaf_read(k->stream, 1 + k->lo + (k->hi - k->lo) / 2, on_leaf, k) != 0)
-            fail_memory(k);
+        rc = rn_leaf_read(k->stream, 1 + k->lo + (k->hi - k->lo) / 2, on_leaf, k);
+        if (rc != 0)
+            fail(k, rc);
         return;
     }
     if (k->lo == 0)
         finish(k, 0, NULL);
     else if (rn_block_at_hand(k->stream, k->lo - 1, &block))
         on_block(&k->wait, block, NULL);
-    else if (rn_block_read(k->stream, k->lo - 1, &k->wait) != 0)
-        fail_memory(k);
+    else if ((rc = rn_block_read(k->stream, k->lo - 1, &k->wait)) != 0)
+        fail(k, rc);
 }
 
 static void begin(void *arg) {

@@ -56,6 +56,16 @@ void rn_changes_erase(struct rn_changes *c, const struct rn_place *p) {
     (void)plan(c, RUNNEL_ERASE, p, (struct runnel_bytes){NULL, 0}, 0);
 }
 
+void rn_changes_erase_range(struct rn_changes *c, const struct rn_place *from, const struct rn_place *to) {
+    struct rn_planned *q = plan(c, RUNNEL_ERASE, from, (struct runnel_bytes){NULL, 0}, 0);
+    if (!q)
+        return;
+    q->to = c->bytes.n;
+    q->n_to = to->n;
+    if (rn_buf_add(&c->bytes, to->b, to->n) != 0)
+        c->failed = c->bytes.failed;
+}
+
 void rn_changes_clear(struct rn_changes *c) {
     rn_buf_clear(&c->bytes);
     c->n = 0;
@@ -102,6 +112,7 @@ int rn_store_commit(struct rn_store *s, struct rn_changes *c, runnel_done *done,
         v[i] = (struct runnel_change){.what = q->what,
                                       .off = q->off,
                                       .key = {c->bytes.p + q->key, q->n_key},
+                                      .to = {c->bytes.p + q->to, q->n_to},
                                       .data = {c->bytes.p + q->data, q->n_data}};
     }
     s->ops->commit(s->self, v, c->n, done, arg);
@@ -117,7 +128,12 @@ void rn_store_get(struct rn_store *s, const struct rn_place *p, uint64_t off, ui
 
 void rn_store_scan(struct rn_store *s, const struct rn_place *from, const struct rn_place *to, runnel_pair *pair,
                    runnel_done *done, void *arg) {
-    s->ops->scan(s->self, rn_place_bytes(from), rn_place_bytes(to), 0, pair, done, arg);
+    rn_store_scan_some(s, from, to, 0, pair, done, arg);
+}
+
+void rn_store_scan_some(struct rn_store *s, const struct rn_place *from, const struct rn_place *to, uint32_t limit,
+                        runnel_pair *pair, runnel_done *done, void *arg) {
+    s->ops->scan(s->self, rn_place_bytes(from), rn_place_bytes(to), limit, pair, done, arg);
 }
 
 void rn_op_begin(struct rn_list *ops, struct rn_op *op, void (*free_op)(struct rn_op *)) {

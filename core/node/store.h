@@ -19,8 +19,8 @@ struct rn_changes {
     struct rn_planned {
         uint32_t what;
         uint64_t off;
-        size_t key, n_key, data, n_data; /* places in `bytes` */
-        int checked;                     /* the last bytes of the data are its check */
+        size_t key, n_key, data, n_data, to, n_to; /* places in `bytes` */
+        int checked;                               /* the last bytes of the data are its check */
     } * v;
     size_t n, cap;
     int failed;
@@ -34,6 +34,8 @@ void rn_changes_replace(struct rn_changes *c, const struct rn_place *p, struct r
  * nothing has been written to yet was put there by a disk that alters keys. */
 void rn_changes_append(struct rn_changes *c, const struct rn_place *p, uint64_t off, struct runnel_bytes data);
 void rn_changes_erase(struct rn_changes *c, const struct rn_place *p);
+/* All keys from `from` on that are before `to`. */
+void rn_changes_erase_range(struct rn_changes *c, const struct rn_place *from, const struct rn_place *to);
 /* Forgets the changes, keeps the memory. */
 void rn_changes_clear(struct rn_changes *c);
 void rn_changes_free(struct rn_changes *c);
@@ -53,6 +55,10 @@ void rn_store_get(struct rn_store *s, const struct rn_place *p, uint64_t off, ui
                   void *arg);
 void rn_store_scan(struct rn_store *s, const struct rn_place *from, const struct rn_place *to, runnel_pair *pair,
                    runnel_done *done, void *arg);
+
+/* The first `limit` records only. */
+void rn_store_scan_some(struct rn_store *s, const struct rn_place *from, const struct rn_place *to, uint32_t limit,
+                        runnel_pair *pair, runnel_done *done, void *arg);
 
 /* ---- work under way ----
  * An operation that waits for the storage. They hang in the node's list so that a node that is freed

@@ -166,6 +166,14 @@ uint64_t rn_stream_open_block(const struct rn_stream *s) {
     return s->tail.count % RN_MAX_BLOCK ? s->tail.count / RN_MAX_BLOCK : UINT64_MAX;
 }
 
+int rn_stream_unread(const struct rn_stream *s, int rc, struct runnel_err *err) {
+    char id[RN_ID_TEXT];
+    if (s->dropped)
+        return rn_fail(err, RUNNEL_ENOTFOUND, "stream %s has been dropped here", rn_id_format(&s->desc->id, id));
+    return rn_fail(err, -rc, "stream %s cannot be read: %s", rn_id_format(&s->desc->id, id),
+                   rc == -RUNNEL_ENOMEM ? "out of memory" : rn_code_word(-rc));
+}
+
 static void store_node(struct rn_changes *c, const struct rn_stream *s, uint32_t level, uint64_t index,
                        const struct rn_hash *hash, int64_t first) {
     struct rn_entry e = {.hash = *hash, .first = first};

@@ -16,6 +16,7 @@ struct rn_node;
 struct rn_upstream;
 struct rn_flight;
 struct rn_creating;
+struct rn_drop;
 
 struct rn_stream {
     struct rn_node *node;
@@ -25,6 +26,9 @@ struct rn_stream {
     int ready;                    /* its records are durable */
     int settling;                 /* they are on their way, for a subscription */
     struct rn_creating *creating; /* own: as that, for who creates it; else NULL */
+
+    struct rn_drop *drop; /* it is being dropped: nothing more is appended or subscribed; else NULL */
+    int dropped;          /* it is gone: known to nobody, kept while something under way points here */
 
     /* What is durable and verified. */
     struct rn_tail tail;
@@ -80,6 +84,9 @@ int rn_stream_live(const struct rn_stream *s);
 const char *rn_stream_state(const struct rn_stream *s);
 /* The block that the tail has open; UINT64_MAX when none is. */
 uint64_t rn_stream_open_block(const struct rn_stream *s);
+
+/* Why no new reading of a stream was begun: it has been dropped, or `rc`. Returns err's negative code. */
+int rn_stream_unread(const struct rn_stream *s, int rc, struct runnel_err *err);
 
 /* Adds the records of a stream that is new to the store: descriptor and first leaf. */
 void rn_stream_store_new(const struct rn_stream *s, struct rn_changes *c);

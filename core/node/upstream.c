@@ -572,6 +572,8 @@ int rn_upstream_add(struct rn_node *n, const struct rn_stream_ref *ref, struct r
     if (s && s->own)
         return rn_fail(err, RUNNEL_EINVALID,
                        "subscribe: this node is the author of the stream; there is nothing to fetch");
+    if (s && s->drop)
+        return rn_fail(err, RUNNEL_EBUSY, "subscribe: the stream is being dropped; ask again");
     struct rn_upstream *u = calloc(1, sizeof *u);
     if (!u)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");

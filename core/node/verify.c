@@ -98,12 +98,26 @@ static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const 
     next_block(v);
 }
 
+/* It was dropped meanwhile: what is missing is no damage. */
+static void gone(struct verify *v) {
+    struct rn_call *call = v->call;
+    struct runnel_err err;
+    (void)rn_stream_unread(v->stream, 0, &err);
+    v->call = NULL;
+    rn_op_end(&v->op);
+    rn_call_fail(call, &err);
+}
+
 static void on_block(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct verify *v = arg;
     struct runnel_err why;
     struct rn_hasher *h = v->stream->node->hasher;
     size_t cut = data.n;
     int open = v->at == v->blocks - 1 && v->count % RN_MAX_BLOCK != 0;
+    if (v->stream->dropped) {
+        gone(v);
+        return;
+    }
     if (!err && open && rn_block_cut(data.p, data.n, v->count % RN_MAX_BLOCK, &cut, &why) != 0)
         err = &why;
     v->leaf = rn_hash_leaf(h, data.p, err ? 0 : cut, NULL, 0);
@@ -121,6 +135,10 @@ static void on_block(void *arg, struct runnel_bytes data, const struct runnel_er
 
 /* Every step goes through the store, so that this cannot recurse over many blocks. */
 static void next_block(struct verify *v) {
+    if (v->stream->dropped) {
+        gone(v);
+        return;
+    }
     if (v->at == v->blocks || !v->call->session) { /* nobody waits for it any more */
         finish(v);
         return;

@@ -12,6 +12,7 @@ BED_TESTS = \
   tests/node/reads \
   tests/node/methods \
   tests/node/create \
+  tests/node/drop \
   tests/node/subscribe \
   tests/node/life \
   tests/node/damage
@@ -44,3 +45,6 @@ tests_node_life_LDADD = $(BED_LIBS)
 tests_node_damage_SOURCES = tests/node/damage.c
 tests_node_damage_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_damage_LDADD = $(BED_LIBS)
+tests_node_drop_SOURCES = tests/node/drop.c
+tests_node_drop_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_drop_LDADD = $(BED_LIBS)

@@ -38,6 +38,8 @@ static const struct row {
     NAMES("nodes", "\"count\":1,\"level\":0,\"from\":0,\"n\":1"),
     UNKNOWN("nodes", "\"count\":1,\"level\":0,\"from\":0,\"n\":1"),
     NAMES("verify", ""),
+    NAMES("drop", ""),
+    UNKNOWN("drop", ""),
     UNKNOWN("verify", ""),
     NAMES("subscribe", ""),
     {"subscribe", S, "invalid", "author"},
@@ -164,6 +166,7 @@ static const struct method_row {
     {"verify", "admin", S},
     {"peers", "admin", ""},
     {"plugins", "admin", ""},
+    {"drop", "admin", S},
 };
 #define N(v) (sizeof(v) / sizeof(v)[0])
 
@@ -345,6 +348,7 @@ static const struct member_row {
     {"verify", S, {"stream", "count", "blocks", "ok", "damaged"}},
     {"peers", "", {"peers"}},
     {"plugins", "", {"plugins", "instances"}},
+    {"drop", S, {"stream", "own", "count"}},
 };
 
 static void answers_have_their_members(void **state) {

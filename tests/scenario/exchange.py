@@ -248,7 +248,8 @@ def strangers_may_only_read(f):
         one.tool("publish", stream, "1")
         far = "tcp://127.0.0.1:%d" % port
         for args in (["publish", stream, "2"], ["create", "--source", "x", "--stream", "y"], ["subscribe", stream],
-                     ["unsubscribe", stream], ["verify", stream], ["peers"], ["plugins"]):
+                     ["unsubscribe", stream], ["verify", stream], ["peers"], ["plugins"],
+                     ["drop", "--yes", stream]):
             code, out, err = one.run("--json", *args, address=far)
             equal((code, out), (1, ""), args)
             equal(json.loads(err)["error"]["code"], "denied", args)

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * gone.c — what was dropped is remembered, also across restarts (gone.h).
+ * May touch: the store.
+ */
+#include "node/gone.h"
+
+#include "base/err.h"
+#include "base/time.h"
+#include "node/inner.h"
+#include "node/record.h"
+#include <stdlib.h>
+#include <string.h>
+
+int rn_gone_init(struct rn_node *n, const uint8_t seed[16]) {
+    rn_list_init(&n->gone_streams.numbers);
+    n->gone_streams.tombstones = rn_map_new(seed);
+    return n->gone_streams.tombstones ? 0 : -RUNNEL_ENOMEM;
+}
+
+void rn_gone_free(struct rn_node *n) {
+    struct rn_gone *g = &n->gone_streams;
+    if (!g->tombstones)
+        return; /* nor was the rest made */
+    rn_alarm_cancel(&n->loop, &g->retry);
+    rn_map_for (e, g->tombstones)
+        free(e->val);
+    rn_map_free(g->tombstones);
+    g->tombstones = NULL;
+    while (!rn_list_empty(&g->numbers)) {
+        struct rn_erasing *e = rn_list_of(g->numbers.next, struct rn_erasing, link);
+        rn_list_del(&e->link);
+        free(e);
+    }
+}
+
+const struct rn_tombstone *rn_dropped(const struct rn_node *n, const struct runnel_id *id) {
+    return rn_map_get(n->gone_streams.tombstones, id->b, sizeof id->b);
+}
+
+int rn_dropped_say(const struct rn_tombstone *t, struct runnel_err *err, int code, const char *what) {
+    char id[RN_ID_TEXT], time[RN_TIME_TEXT];
+    if (t->count == UINT64_MAX)
+        return rn_fail(err, code, "stream %s was dropped here%s", rn_id_format(&t->id, id), what);
+    return rn_fail(err, code, "stream %s was dropped here at %llu observation%s on %s%s", rn_id_format(&t->id, id),
+                   (unsigned long long)t->count, t->count == 1 ? "" : "s", rn_time_format(t->time, time), what);
+}
+
+int rn_gone_bury(struct rn_node *n, const struct rn_tombstone *t) {
+    struct rn_tombstone *copy = malloc(sizeof *copy);
+    if (!copy)
+        return -RUNNEL_ENOMEM;
+    *copy = *t;
+    rn_gone_unbury(n, &t->id);
+    int rc = rn_map_put(n->gone_streams.tombstones, t->id.b, sizeof t->id.b, copy);
+    if (rc != 0)
+        free(copy);
+    return rc;
+}
+
+void rn_gone_unbury(struct rn_node *n, const struct runnel_id *id) {
+    free(rn_map_del(n->gone_streams.tombstones, id->b, sizeof id->b));
+}
+
+/* ---- at start ---- */
+
+struct loading {
+    struct rn_op op;
+    struct rn_node *node;
+    runnel_done *done;
+    void *arg;
+    struct runnel_err err;
+};
+
+static void loading_free(struct rn_op *op) {
+    free(op);
+}
+
+static void finish(struct loading *l, const struct runnel_err *err) {
+    struct runnel_err why = l->err;
+    runnel_done *done = l->done;
+    void *arg = l->arg;
+    if (!why.code && err)
+        rn_err_copy(&why, err);
+    rn_op_end(&l->op);
+    done(arg, why.code ? &why : NULL);
+}
+
+/* A damaged one is named, and counts all the same: the key says for which stream it stands. */
+static void on_tombstone(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
+    struct loading *l = arg;
+    struct rn_tombstone t;
+    struct rn_tombstone_record r;
+    struct runnel_err why;
+    char id[RN_ID_TEXT];
+    if (key.n != 1 + sizeof t.id.b)
+        return;
+    memcpy(t.id.b, key.p + 1, sizeof t.id.b);
+    int rc = rn_record_open(l->node->hasher, key, &val, &why);
+    if (rc == 0)
+        rc = rn_tombstone_record_get(val, &r, &why);
+    if (rc != 0)
+        rn_node_log(l->node, RUNNEL_ERROR, "store", "the tombstone of dropped stream %s: %s; it still counts",
+                    rn_id_format(&t.id, id), why.msg);
+    t.count = rc == 0 ? r.count : UINT64_MAX;
+    t.time = rc == 0 ? r.time : 0;
+    if (rn_gone_bury(l->node, &t) != 0)
+        rn_fail(&l->err, RUNNEL_ENOMEM, "out of memory while tombstones are read");
+}
+
+/* The key says all that is needed. */
+static void on_erasing(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
+    struct loading *l = arg;
+    struct rn_erasing *e;
+    (void)val;
+    if (key.n != 5)
+        return;
+    e = calloc(1, sizeof *e);
+    if (!e) {
+        rn_fail(&l->err, RUNNEL_ENOMEM, "out of memory while streams that are being erased are read");
+        return;
+    }
+    for (size_t i = 1; i < 5; i++)
+        e->number = e->number << 8 | key.p[i];
+    if (e->number >= l->node->next_number)
+        l->node->next_number = e->number + 1;
+    rn_list_init(&e->link);
+    rn_erase(l->node, e);
+}
+
+static void on_all_read(void *arg, const struct runnel_err *err) {
+    finish(arg, err);
+}
+
+static void on_tombstones(void *arg, const struct runnel_err *err) {
+    struct loading *l = arg;
+    if (err || l->err.code) {
+        finish(l, err);
+        return;
+    }
+    struct rn_place from = rn_place_area('E'), to = rn_place_behind(&from);
+    rn_store_scan(&l->node->store, &from, &to, on_erasing, on_all_read, l);
+}
+
+void rn_gone_load(struct rn_node *n, runnel_done *done, void *arg) {
+    struct loading *l = calloc(1, sizeof *l);
+    if (!l) {
+        struct runnel_err err;
+        rn_fail(&err, RUNNEL_ENOMEM, "out of memory while tombstones are read");
+        done(arg, &err);
+        return;
+    }
+    l->node = n;
+    l->done = done;
+    l->arg = arg;
+    rn_op_begin(&n->ops, &l->op, loading_free);
+    struct rn_place from = rn_place_area('D'), to = rn_place_behind(&from);
+    rn_store_scan(&n->store, &from, &to, on_tombstone, on_tombstones, l);
+}
