@@ -124,7 +124,7 @@ static void abort_txn(struct rn_bdb *b, DB_TXN *txn) {
     int rc = txn->abort(txn);
     if (rc == 0)
         return;
-    b->broken = true; /* what is in the cache now is not what is committed */
+    rn_bdb_break(b, RUNNEL_EIO); /* what is in the cache now is not what is committed */
     (void)rn_bdb_fail(b, rc, "aborting a transaction", &err);
     b->host->log(b->inst, RUNNEL_ERROR, "%s", err.msg);
 }
@@ -137,8 +137,12 @@ static int sync_txn(struct rn_bdb *b, DB_TXN *txn, struct runnel_err *err) {
         rc = rn_bdb_settle_log(b, err);
     else
         rc = rn_bdb_fail(b, rc, "syncing the log", err);
+    if (rc == 0) { /* not synced: it is at least as old as the log on the disk, which suffices */
+        b->full = false;
+        (void)rn_bdb_note_write(b, false);
+    }
     if (rc != 0 && rc != -RUNNEL_EFULL)
-        b->broken = true;
+        rn_bdb_break(b, RUNNEL_EIO);
     return rc;
 }
 
@@ -147,6 +151,8 @@ static int try_group(struct rn_bdb *b, struct rn_list *group, struct rn_request 
     DB_TXN *txn;
     *guilty = NULL;
     int rc = rn_bdb_begin(b, err);
+    if (rc == 0)
+        rc = rn_bdb_room(b, err);
     if (rc != 0)
         return rc;
     rc = b->env->txn_begin(b->env, NULL, &txn, 0);

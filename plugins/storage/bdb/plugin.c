@@ -9,11 +9,11 @@
 
 struct bdb_conf {
     int64_t cache;
+    int64_t ballast;
 };
 
 struct bdb {
     struct rn_bdb db;
-    int64_t cache;
     struct rn_list commits, reads;
     bool armed; /* serve() will be called */
     runnel_done *stopped;
@@ -23,6 +23,8 @@ struct bdb {
 static const struct runnel_option options[] = {
     {"cache", RUNNEL_OPT_SIZE, 0, offsetof(struct bdb_conf, cache), "32MiB", INT64_C(1) << 20, INT64_C(1) << 40,
      "Memory for the pages of the database; less than 32MiB is slow with a thousand streams"},
+    {"ballast", RUNNEL_OPT_SIZE, 0, offsetof(struct bdb_conf, ballast), "16MiB", 0, INT64_C(1) << 40,
+     "Room kept for starting on a full disk: a file of that size; 0: none"},
 };
 
 /* ---- turns ---- */
@@ -84,7 +86,13 @@ static void scan(void *self, struct runnel_bytes from, struct runnel_bytes to, u
     ask(s, &s->reads, rn_request_scan(from, to, limit, pair, done, arg));
 }
 
-static const struct runnel_storage ops = {.size = sizeof ops, .commit = commit, .get = get, .scan = scan};
+static int set_aside(void *self, char *where, size_t n, struct runnel_err *err) {
+    struct bdb *s = self;
+    return rn_bdb_set_aside(&s->db, where, n, err);
+}
+
+static const struct runnel_storage ops = {
+    .size = sizeof ops, .commit = commit, .get = get, .scan = scan, .set_aside = set_aside};
 
 /* ---- the lifecycle ---- */
 
@@ -97,7 +105,8 @@ static int create(struct runnel_inst *inst, const struct runnel_host *host, cons
     s->db.inst = inst;
     s->db.host = host;
     s->db.lock = -1;
-    s->cache = c->cache;
+    s->db.cache = c->cache;
+    s->db.ballast = c->ballast;
     rn_list_init(&s->commits);
     rn_list_init(&s->reads);
     *self = s;
@@ -109,7 +118,7 @@ static int start(void *self, struct runnel_err *err) {
     s->db.dir = s->db.host->dir(s->db.inst);
     if (!s->db.dir)
         return rn_fail(err, RUNNEL_EUNSUPPORTED, "there is no directory here: use the storage plugin \"memory\"");
-    return rn_bdb_open(&s->db, s->cache, err);
+    return rn_bdb_open(&s->db, err);
 }
 
 static void stop(void *self, runnel_done *done, void *arg) {

@@ -111,6 +111,8 @@ static int list_some(struct rn_bdb *b, DBC *cursor, struct rn_request *r, size_t
         rc = read_at(b, cursor, DB_NEXT, &key, &data);
     while (rc == 0) {
         struct runnel_bytes found = {at, key.size};
+        if (r->from.n && rn_key_compare(found, r->from) < (r->beyond ? 1 : 0))
+            return DB_VERIFY_BAD; /* pages that lead back: it might never end */
         if (r->to.n && rn_key_compare(found, r->to) >= 0)
             return DB_NOTFOUND;
         if (!rn_request_pair(r, found, (struct runnel_bytes){b->buf, data.size}))
