@@ -63,6 +63,8 @@ struct rn_bdb {
 /* Locks the directory, opens and recovers what is there. On failure nothing stays open; the lock is kept
  * when it failed with -RUNNEL_EDAMAGED, for rn_bdb_set_aside. */
 int rn_bdb_open(struct rn_bdb *b, struct runnel_err *err);
+/* It has run long enough: whatever ends it now is no damage that each start meets. */
+void rn_bdb_lasted(struct rn_bdb *b);
 /* Writes a checkpoint, closes everything, gives the lock back; harmless when nothing is open. */
 void rn_bdb_close(struct rn_bdb *b);
 

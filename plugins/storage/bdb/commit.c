@@ -132,17 +132,16 @@ static void abort_txn(struct rn_bdb *b, DB_TXN *txn) {
 /* Makes it durable. When that fails for another reason than space, nobody can say what the disk has:
  * a later sync may succeed without having written what this one failed to. */
 static int sync_txn(struct rn_bdb *b, DB_TXN *txn, struct runnel_err *err) {
-    int rc = txn->commit(txn, DB_TXN_SYNC);
-    if (rc == 0)
-        rc = rn_bdb_settle_log(b, err);
-    else
-        rc = rn_bdb_fail(b, rc, "syncing the log", err);
-    if (rc == 0) { /* not synced: it is at least as old as the log on the disk, which suffices */
-        b->full = false;
-        (void)rn_bdb_note_write(b, false);
-    }
-    if (rc != 0 && rc != -RUNNEL_EFULL)
+    int failed = txn->commit(txn, DB_TXN_SYNC);
+    if (failed != 0 && !rn_bdb_is_full(failed))
         rn_bdb_break(b, RUNNEL_EIO);
+    int rc = failed ? rn_bdb_fail(b, failed, "syncing the log", err) : rn_bdb_settle_log(b, err);
+    if (rc == 0) {
+        b->full = false;
+        (void)rn_bdb_note_write(b, false); /* not synced: an older end of the log is right as well */
+    } else if (!failed) {
+        rn_bdb_break(b, RUNNEL_EIO);
+    }
     return rc;
 }
 

@@ -17,6 +17,12 @@ plugins_storage_bdb_faults_test_SOURCES = plugins/storage/bdb/faults_test.c plug
 plugins_storage_bdb_faults_test_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 plugins_storage_bdb_faults_test_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 plugins_storage_bdb_faults_test_LDADD = $(CONFORMANCE_LIBS)
-TESTS += plugins/storage/bdb/faults-test
+check_PROGRAMS += plugins/storage/bdb/damage-test
+plugins_storage_bdb_damage_test_SOURCES = plugins/storage/bdb/damage_test.c plugins/storage/bdb/shim.h \
+  plugins/storage/bdb/shim.c tests/conformance/storage/store.h tests/conformance/storage/store.c
+plugins_storage_bdb_damage_test_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+plugins_storage_bdb_damage_test_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+plugins_storage_bdb_damage_test_LDADD = $(CONFORMANCE_LIBS)
+TESTS += plugins/storage/bdb/faults-test plugins/storage/bdb/damage-test
 endif
 EXTRA_DIST += plugins/storage/bdb/README.md

@@ -73,19 +73,24 @@ int rn_bdb_open(struct rn_bdb *b, struct runnel_err *err) {
     return 0;
 }
 
-/* Ended orderly: the next start need not wonder. */
-static void note_closed(struct rn_bdb *b) {
-    b->note.state = RN_BDB_CLOSED;
-    b->note.early_end = 0;
+static void rewrite_note(const struct rn_bdb *b) {
     if (rn_bdb_note_write(b, false) != 0)
         b->host->log(b->inst, RUNNEL_WARN, "the lock in %s cannot be written: %s", b->dir, strerror(errno));
+}
+
+void rn_bdb_lasted(struct rn_bdb *b) {
+    b->note.early_end = 0;
+    rewrite_note(b);
 }
 
 void rn_bdb_close(struct rn_bdb *b) {
     bool open = b->db != NULL;
     rn_bdb_env_close(b);
-    if (open && !b->broken)
-        note_closed(b);
+    if (open && !b->broken) {
+        b->note.state = RN_BDB_CLOSED;
+        b->note.early_end = 0;
+        rewrite_note(b);
+    }
     rn_bdb_unlock(b);
     free(b->buf);
     b->buf = NULL;

@@ -3,9 +3,12 @@
  * May touch: the host, Berkeley DB through bdb.h.
  */
 #include "base/err.h"
+#include "base/time.h"
 #include "config.h"
 #include "plugins/storage/bdb/bdb.h"
 #include <stdlib.h>
+
+#define EARLY (60 * RN_NS_S) /* who ends sooner after the start has ended early */
 
 struct bdb_conf {
     int64_t cache;
@@ -15,7 +18,8 @@ struct bdb_conf {
 struct bdb {
     struct rn_bdb db;
     struct rn_list commits, reads;
-    bool armed; /* serve() will be called */
+    bool armed;                  /* serve() will be called */
+    struct runnel_timer *lasted; /* until then an end is an early one */
     runnel_done *stopped;
     void *stopped_arg;
 };
@@ -43,6 +47,8 @@ static void arm(struct bdb *s) {
 static void finish(struct bdb *s) {
     runnel_done *stopped = s->stopped;
     s->stopped = NULL;
+    s->db.host->cancel(s->db.inst, s->lasted);
+    s->lasted = NULL;
     rn_bdb_close(&s->db);
     stopped(s->stopped_arg, NULL);
 }
@@ -113,12 +119,21 @@ static int create(struct runnel_inst *inst, const struct runnel_host *host, cons
     return 0;
 }
 
+static void has_lasted(void *arg) {
+    struct bdb *s = arg;
+    s->lasted = NULL;
+    rn_bdb_lasted(&s->db);
+}
+
 static int start(void *self, struct runnel_err *err) {
     struct bdb *s = self;
     s->db.dir = s->db.host->dir(s->db.inst);
     if (!s->db.dir)
         return rn_fail(err, RUNNEL_EUNSUPPORTED, "there is no directory here: use the storage plugin \"memory\"");
-    return rn_bdb_open(&s->db, err);
+    int rc = rn_bdb_open(&s->db, err);
+    if (rc == 0)
+        s->lasted = s->db.host->after(s->db.inst, EARLY, has_lasted, s);
+    return rc; /* without memory for the timer an end is taken for an early one, which harms nobody */
 }
 
 static void stop(void *self, runnel_done *done, void *arg) {
@@ -137,6 +152,7 @@ static void destroy(void *self) {
     struct bdb *s = self;
     drop_all(&s->commits);
     drop_all(&s->reads);
+    s->db.host->cancel(s->db.inst, s->lasted);
     rn_bdb_close(&s->db);
     free(s);
 }

@@ -4,6 +4,7 @@
  */
 #include "plugins/storage/bdb/shim.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ static struct {
     char dir[512];
     long left; /* writes that succeed; negative: all */
     bool fail_syncs;
+    int end_forks; /* the signal that ends them */
+    pid_t pid;
     bool dir_dirty;
     unsigned dir_syncs, failed, newest;
     bool dirty[LOGS]; /* by number of the log file */
@@ -26,6 +29,7 @@ static struct {
 void shim_watch(const char *dir) {
     memset(&shim, 0, sizeof shim);
     shim.left = -1;
+    shim.pid = getpid();
     if (dir)
         (void)snprintf(shim.dir, sizeof shim.dir, "%s", dir);
 }
@@ -36,6 +40,10 @@ void shim_full_after(long n) {
 
 void shim_fail_syncs(bool on) {
     shim.fail_syncs = on;
+}
+
+void shim_end_forks(int sig) {
+    shim.end_forks = sig;
 }
 
 bool shim_unsynced(void) {
@@ -81,6 +89,8 @@ static bool note_write(int fd) {
     long what = what_is(fd);
     if (what == ELSEWHERE)
         return true;
+    if (shim.end_forks && getpid() != shim.pid)
+        (void)raise(shim.end_forks);
     if (shim.left == 0) {
         shim.failed++;
         errno = ENOSPC;

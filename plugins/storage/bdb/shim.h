@@ -14,6 +14,8 @@ void shim_watch(const char *dir);
 void shim_full_after(long n);
 /* Whether the next syncs of a log file there fail with EIO. */
 void shim_fail_syncs(bool on);
+/* Has every process that this one forks end by that signal at its first write there; 0: none. */
+void shim_end_forks(int sig);
 /* Whether a log file has bytes, or the directory a log file, that no sync has covered. */
 bool shim_unsynced(void);
 /* How often the directory itself was synced, and how many log files were written to. */

@@ -142,5 +142,8 @@ int rn_bdb_trial(struct rn_bdb *b, struct runnel_err *err) {
     bool suspect = b->note.state == RN_BDB_FAILED || b->note.early_end >= EARLY_ENDS;
     if (suspect)
         b->host->log(b->inst, RUNNEL_NOTICE, "%s has failed before: checking all of its pages", path);
-    return run(b, suspect || (stat(path, &st) == 0 && st.st_size <= SMALL_BYTES), err);
+    rc = run(b, suspect || (stat(path, &st) == 0 && st.st_size <= SMALL_BYTES), err);
+    if (rc == 0 && suspect)
+        b->note.early_end = 0; /* the files are not to blame */
+    return rc;
 }
