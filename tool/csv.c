@@ -54,7 +54,14 @@ static int quoted(struct rn_csv *c, struct runnel_err *err) {
     }
     if (c->text.failed)
         return rn_fail(err, RUNNEL_ETOOBIG, "line %zu: a quoted field of more than %zu bytes", c->line, RECORD_MAX);
-    return rn_fail(err, RUNNEL_EINVALID, "line %zu: a quote is opened and never closed", c->line);
+    return rn_fail(err, RUNNEL_EDAMAGED, "line %zu: a quote is opened and never closed", c->line);
+}
+
+/* The rest of a line that makes no sense: the next one may. */
+static void skip_line(struct rn_csv *c, int ch) {
+    while (ch != '\n' && ch != EOF)
+        ch = getc((FILE *)c->file);
+    c->next_line++;
 }
 
 /* Reads a field. Returns ',' or '\n' for what ended it, or a negative code. */
@@ -80,8 +87,10 @@ static int field(struct rn_csv *c, int ch, struct runnel_err *err) {
         ch = getc((FILE *)c->file);
     if (ch == EOF)
         ch = '\n';
-    if (ch != ',' && ch != '\n' && !c->text.failed)
-        return rn_fail(err, RUNNEL_EINVALID, "line %zu: something stands behind a closing quote", c->line);
+    if (ch != ',' && ch != '\n' && !c->text.failed) {
+        skip_line(c, ch);
+        return rn_fail(err, RUNNEL_EINVALID, "something stands behind a closing quote");
+    }
     int r = end_field(c, err);
     return r < 0 ? r : ch;
 }
@@ -118,7 +127,7 @@ int rn_csv_next(struct rn_csv *c, struct runnel_err *err) {
         ch = getc((FILE *)c->file);
     }
     c->next_line++;
-    return 1;
+    return ferror((FILE *)c->file) ? rn_fail(err, RUNNEL_EIO, "line %zu: cannot read", c->line) : 1;
 }
 
 const char *rn_csv_field_at(const struct rn_csv *c, size_t i, size_t *n) {

@@ -1,333 +1,296 @@
 /* SPDX-License-Identifier: MIT
- * import.c — runnel import: two columns of a CSV file into a stream.
+ * import.c — runnel import: two columns of a CSV file into a stream, as often as one likes.
  * May touch: the file, the node.
  *
- * The file is read twice: first all rows are checked, so that a bad one is found before anything is
- * published; then they are published, each batch at the seq where it belongs, so that nothing can
- * come between and a batch that fails fails all behind it.
+ * The file has a place in the stream: the seq of its first row, which --seq names or the time of that row
+ * finds. It is read twice. First all rows are checked, those from the place on against what the stream
+ * holds there; so a bad row, or a file that is another one, is found before anything is published. Then
+ * what is not held yet is published, each batch at the seq where it belongs: nothing can come between,
+ * and a batch that fails fails all behind it. What is cut off leaves a beginning, and the next import
+ * goes on behind it.
  */
-#include "base/utf8.h"
 #include "tool/batch.h"
-#include <errno.h>
+#include "tool/rows.h"
 #include <string.h>
 
-#define LISTED 20u /* refused rows that are told one by one */
-#define AHEAD (600 * RN_NS_S)
-
-enum row { ROW_END, ROW_TAKEN, ROW_EMPTY, ROW_REFUSED, ROW_BROKEN };
+#define LISTED 1000u /* refused rows that are told one by one */
+#define SHOWN 60u    /* bytes of a value in a message */
+#define OFTEN 1024u  /* rows between two looks at the session */
 
 struct import {
     struct rn_tool *tool;
-    const char *path;
-    FILE *file;
-    struct rn_csv csv;
-    size_t time_column, value_column;
-    int64_t epoch; /* ns a unit of the times; 0: they are dates */
-    int strings, skip, no_header;
-    int64_t now, last; /* last: time of the row before */
-    int any;
-    /* the row at hand */
-    int64_t time;
-    struct rn_buf value;
+    struct rn_rows rows;
+    struct rn_stream stream;
+    struct rn_batch batch;
+    struct rn_progress progress;
+    int skip;
+    uint64_t seq;               /* of the next row; the file's place at first */
+    uint64_t held;              /* what the stream holds, when it was looked up */
+    struct rn_row_mark unheld;  /* the rows from here on are new */
+    struct runnel_follow *what; /* what the rows are compared with */
+    int compared, exit, ended;  /* the file has ended */
+    struct runnel_err err;
     /* what was found */
-    uint64_t rows, empty, refused;
+    uint64_t there, new_rows, empty, refused;
 };
 
-/* ---- columns ---- */
+/* ---- rows that are refused ---- */
 
-static int number_of(const char *s, size_t *out) {
-    size_t v = 0;
-    for (const char *p = s; *p; p++) {
-        if (*p < '0' || *p > '9' || v > 100000)
-            return 0;
-        v = v * 10 + (size_t)(*p - '0');
-    }
-    *out = v - 1;
-    return v > 0;
+static void tell_json(const struct import *m, const char *why) {
+    struct rn_buf b = {0};
+    struct rn_jw w;
+    rn_jw_init(&w, &b);
+    rn_jw_object(&w);
+    rn_jw_key(&w, "refused");
+    rn_jw_object(&w);
+    rn_jw_key(&w, "line");
+    rn_jw_u64(&w, m->rows.csv.line);
+    rn_jw_kstr(&w, "reason", why);
+    rn_jw_end_object(&w);
+    rn_jw_end_object(&w);
+    if (rn_buf_cstr(&b))
+        (void)fprintf(stderr, "%s\n", (const char *)b.p);
+    rn_buf_free(&b);
 }
 
-static int unknown_column(struct import *m, const char *option, const char *name) {
-    struct rn_buf b = {0};
-    for (size_t i = 0; i < m->csv.n_fields; i++) {
-        size_t n = 0;
-        const char *s = rn_csv_field_at(&m->csv, i, &n);
-        rn_buf_str(&b, i ? ", " : "");
-        rn_text_clean(&b, s, n);
+static void tell_refused(struct import *m, const struct runnel_err *err) {
+    if (++m->refused > LISTED)
+        return;
+    rn_progress_hide(&m->progress);
+    if (m->tool->json)
+        tell_json(m, err->msg);
+    else
+        (void)fprintf(stderr, "%s:%zu: %s\n", m->rows.name, m->rows.csv.line, err->msg);
+}
+
+static int end_refused(struct import *m) {
+    if (m->refused > LISTED && !m->tool->json)
+        (void)fprintf(stderr, "%s: and %llu more\n", m->rows.name, (unsigned long long)(m->refused - LISTED));
+    if (m->refused == 0 || m->skip)
+        return 0;
+    return rn_tool_failf(m->tool, RN_EXIT_ERROR, RUNNEL_EINVALID,
+                         "import: %llu of the rows of %s are refused and nothing was published; --skip-refused "
+                         "imports the others",
+                         (unsigned long long)m->refused, m->rows.name);
+}
+
+/* ---- the first pass: rows are checked, and compared with what is held ---- */
+
+/* The next row that is taken, or the end: 1, 0, or -1 with m->exit set. */
+static int next_row(struct import *m) {
+    for (;;) {
+        enum rn_row row = rn_rows_next(&m->rows, &m->err);
+        if (row == RN_ROW_TAKEN)
+            return 1;
+        if (row == RN_ROW_END)
+            return 0;
+        m->empty += row == RN_ROW_EMPTY;
+        if (row == RN_ROW_REFUSED)
+            tell_refused(m, &m->err);
+        if (row == RN_ROW_BROKEN) {
+            m->exit = rn_rows_broken(&m->rows, &m->err);
+            return -1;
+        }
     }
-    int r = rn_usage(m->tool, "--%s %s: %s has no such column; it has %s", option, name, m->path,
-                     rn_buf_cstr(&b) ? (const char *)b.p : "others");
+}
+
+static void show_value(struct rn_buf *b, const uint8_t *p, size_t n) {
+    rn_text_clean(b, p, n < SHOWN ? n : SHOWN);
+    rn_buf_str(b, n > SHOWN ? "..." : "");
+}
+
+/* Both values, one above the other: they may differ in a digit. */
+static int differs(struct import *m, const struct runnel_observation *o) {
+    char here[RN_TIME_TEXT], there[RN_TIME_TEXT];
+    struct rn_buf a = {0}, b = {0};
+    size_t from = 0, least = m->rows.value.n < o->value.n ? m->rows.value.n : o->value.n;
+    while (from < least && m->rows.value.p[from] == o->value.p[from])
+        from++;
+    from = from > SHOWN / 2 ? from - SHOWN / 2 : 0; /* long ones are shown from shortly before they differ */
+    show_value(&a, m->rows.value.p + from, m->rows.value.n - from);
+    show_value(&b, o->value.p + from, o->value.n - from);
+    int r = rn_tool_failf(m->tool, RN_EXIT_ERROR, RUNNEL_ECONFLICT,
+                          "import: %s:%zu: the row is not observation #%llu that the stream holds: found %s %s, the "
+                          "stream has %s %s; nothing was published. Import it into another stream, or say with --seq "
+                          "which observation its first row is",
+                          m->rows.name, m->rows.csv.line, (unsigned long long)o->seq,
+                          rn_time_format(m->rows.time, here), rn_buf_cstr(&a) ? (const char *)a.p : "?",
+                          rn_time_format(o->time, there), rn_buf_cstr(&b) ? (const char *)b.p : "?");
+    rn_buf_free(&a);
     rn_buf_free(&b);
     return r;
 }
 
-static int find_column(struct import *m, const char *option, size_t *out) {
-    const char *name = rn_arg(m->tool, option);
-    for (size_t i = 0; i < m->csv.n_fields && !m->no_header; i++) {
-        size_t n = 0;
-        const char *s = rn_csv_field_at(&m->csv, i, &n);
-        if (strlen(name) == n && memcmp(name, s, n) == 0) {
-            *out = i;
-            return 0;
-        }
-    }
-    if (number_of(name, out) && *out < m->csv.n_fields)
+/* A row of which the clock said at the first import that it is in the future was left out then. */
+static int was_ahead(struct import *m) {
+    if (!m->skip || m->rows.time <= m->stream.last)
         return 0;
-    return unknown_column(m, option, name);
-}
-
-/* ---- a row ---- */
-
-static void trim(const char **s, size_t *n) {
-    while (*n > 0 && (**s == ' ' || **s == '\t')) {
-        ++*s;
-        --*n;
-    }
-    while (*n > 0 && ((*s)[*n - 1] == ' ' || (*s)[*n - 1] == '\t'))
-        --*n;
-}
-
-static int is_count(const char *s, size_t n) {
-    size_t i = n > 0 && s[0] == '-';
-    if (i == n)
-        return 0;
-    for (; i < n; i++)
-        if (s[i] < '0' || s[i] > '9')
-            return 0;
+    rn_rows_refuse(&m->rows);
+    (void)rn_fail(&m->err, RUNNEL_EINVALID, "the time is after that of #%llu, which stands in the stream already",
+                  (unsigned long long)(m->held - 1));
+    tell_refused(m, &m->err);
     return 1;
 }
 
-static int read_time(struct import *m, const char *s, size_t n, struct runnel_err *err) {
-    int64_t v = 0;
-    if (n == 0)
-        return rn_fail(err, RUNNEL_EINVALID, "the time is empty");
-    if (is_count(s, n) != (m->epoch != 0))
-        return rn_fail(err, RUNNEL_EINVALID,
-                       m->epoch ? "the time \"%.*s\" is no whole number, as --epoch says it is"
-                                : "the time \"%.*s\" is a bare number: say what it counts with --epoch",
-                       (int)(n < 60 ? n : 60), s);
-    int r = rn_time_parse(s, n, m->now, &v, err); /* a bare count is read as ns */
-    if (r < 0)
-        return r;
-    if (m->epoch > 1 && (v > INT64_MAX / m->epoch || v < INT64_MIN / m->epoch))
-        return rn_fail(err, RUNNEL_EINVALID, "the time is outside the years 1677 to 2262");
-    m->time = m->epoch ? v * m->epoch : v;
-    if (m->time > m->now + AHEAD)
-        return rn_fail(err, RUNNEL_EINVALID, "the time is more than 10 minutes in the future");
-    if (m->any && m->time < m->last) {
-        char before[RN_TIME_TEXT];
-        return rn_fail(err, RUNNEL_EINVALID, "the time goes back behind %s of the row before",
-                       rn_time_format(m->last, before));
-    }
-    return 0;
-}
-
-static int read_value(struct import *m, const char *s, size_t n, struct runnel_err *err) {
-    rn_buf_clear(&m->value);
-    int r = rn_value_compact(s, n, &m->value, err);
-    if (r == 0)
-        return runnel_value_check(m->value.p, m->value.n, err);
-    if (!m->strings)
-        return rn_fail(err, RUNNEL_EINVALID, "the value \"%.*s\" is no JSON (--strings takes such cells as strings)",
-                       (int)(n < 60 ? n : 60), s);
-    if (!rn_utf8_valid(s, n))
-        return rn_fail(err, RUNNEL_EINVALID, "the value is not UTF-8");
-    struct rn_jw w;
-    rn_buf_clear(&m->value);
-    rn_jw_init(&w, &m->value);
-    rn_jw_strn(&w, s, n);
-    return m->value.failed ? rn_fail(err, RUNNEL_ENOMEM, "no memory") : runnel_value_check(m->value.p, m->value.n, err);
-}
-
-static enum row take_row(struct import *m, struct runnel_err *err) {
-    size_t n_time = 0, n_value = 0;
-    int r = rn_csv_next(&m->csv, err);
-    if (r <= 0)
-        return r < 0 ? ROW_BROKEN : ROW_END;
-    if (m->csv.n_fields == 1 && m->csv.ends[0] == 0)
-        return ROW_EMPTY; /* a blank line */
-    size_t most = m->time_column > m->value_column ? m->time_column : m->value_column;
-    const char *time = rn_csv_field_at(&m->csv, m->time_column, &n_time);
-    const char *value = rn_csv_field_at(&m->csv, m->value_column, &n_value);
-    if (!time || !value) {
-        (void)rn_fail(err, RUNNEL_EINVALID, "has %zu fields, column %zu is wanted", m->csv.n_fields, most + 1);
-        return ROW_REFUSED;
-    }
-    trim(&time, &n_time);
-    trim(&value, &n_value);
-    if (n_value == 0)
-        return ROW_EMPTY;
-    if (read_time(m, time, n_time, err) < 0 || read_value(m, value, n_value, err) < 0)
-        return ROW_REFUSED;
-    m->last = m->time;
-    m->any = 1;
-    return ROW_TAKEN;
-}
-
-/* ---- the two passes ---- */
-
-static int broken(struct import *m, const struct runnel_err *err) {
-    return rn_tool_failf(m->tool, RN_EXIT_ERROR, err->code, "import: %s: %s", m->path, err->msg);
-}
-
-static int rewind_rows(struct import *m) {
-    struct runnel_err err;
-    rn_csv_free(&m->csv);
-    rn_csv_init(&m->csv, m->file);
-    m->any = 0;
-    m->rows = m->empty = m->refused = 0;
-    if (fseek(m->file, 0, SEEK_SET) != 0)
-        return rn_tool_failf(
-            m->tool, RN_EXIT_ERROR, RUNNEL_EINVALID,
-            "import: %s cannot be read twice: save it to a file first, or pipe lines to \"runnel publish\"", m->path);
-    if (m->no_header)
+/* 1 when a row of the file is this observation; else the comparison is over. */
+static int compare(struct import *m, const struct runnel_observation *o) {
+    int r = 0;
+    do {
+        r = next_row(m);
+        m->ended = r == 0;
+        if (r <= 0)
+            return 0;
+    } while (was_ahead(m));
+    if (m->rows.time != o->time || m->rows.value.n != o->value.n ||
+        memcmp(m->rows.value.p, o->value.p, o->value.n) != 0) {
+        m->exit = differs(m, o);
         return 0;
-    int r = rn_csv_next(&m->csv, &err);
-    return r < 0 ? broken(m, &err) : 0;
+    }
+    m->there++;
+    m->seq = o->seq + 1;
+    return 1;
 }
 
-static void tell_refused(struct import *m, const struct runnel_err *err) {
-    m->refused++;
-    if (m->tool->json || m->refused > LISTED)
+static void on_held(void *arg, const struct runnel_observation *o, size_t n) {
+    struct import *m = arg;
+    size_t i = 0;
+    while (i < n && compare(m, &o[i]))
+        i++;
+    if (i == n && rn_rows_mark(&m->rows, &m->unheld, &m->err) < 0)
+        m->exit = rn_rows_broken(&m->rows, &m->err);
+    rn_progress_set(&m->progress, rn_rows_read(&m->rows));
+    if (i == n && m->exit == 0)
         return;
-    (void)fprintf(stderr, "%s:%zu: %s\n", m->path, m->csv.line, err->msg);
+    runnel_unfollow(m->what);
+    m->compared = 1;
+}
+
+static void on_held_end(void *arg, uint64_t next, const struct runnel_err *err) {
+    struct import *m = arg;
+    (void)next;
+    m->compared = 1;
+    if (!err)
+        return;
+    m->err = *err;
+    (void)rn_wrap(&m->err, "import: cannot read what the stream holds");
+    m->exit = rn_tool_fail(m->tool, rn_exit_of(&m->err), &m->err);
+}
+
+static int compare_held(struct import *m) {
+    struct runnel_follow_options o = {
+        .size = sizeof o, .flags = RUNNEL_FOLLOW_HELD, .from = RUNNEL_FROM_SEQ, .from_seq = m->seq};
+    struct runnel_follow_calls calls = {.size = sizeof calls, .observations = on_held, .end = on_held_end};
+    if (runnel_follow(m->tool->client, m->stream.id, &o, &calls, m, &m->what, &m->err) < 0)
+        return rn_tool_fail(m->tool, rn_exit_of(&m->err), &m->err);
+    rn_node_wait(m->tool, &m->compared);
+    if (m->compared)
+        return m->exit;
+    return rn_tool_fail(m->tool, RN_EXIT_NODE, &m->tool->why);
+}
+
+/* Between rows the session with the node lives on. */
+static int look_around(struct import *m, uint64_t rows) {
+    if (rows % OFTEN != 0)
+        return 0;
+    rn_progress_set(&m->progress, rn_rows_read(&m->rows));
+    if (event_base_loop(m->tool->base, EVLOOP_NONBLOCK) < 0)
+        return rn_tool_failf(m->tool, RN_EXIT_ERROR, RUNNEL_EIO, "import: the event loop failed");
+    return m->tool->lost ? rn_tool_fail(m->tool, RN_EXIT_NODE, &m->tool->why) : 0;
 }
 
 static int check_rows(struct import *m) {
-    struct runnel_err err;
-    int r = rewind_rows(m);
-    if (r != 0)
-        return r;
-    for (;;) {
-        enum row row = take_row(m, &err);
-        if (row == ROW_BROKEN)
-            return broken(m, &err);
-        if (row == ROW_END)
-            break;
-        m->rows += row == ROW_TAKEN;
-        m->empty += row == ROW_EMPTY;
-        if (row == ROW_REFUSED)
-            tell_refused(m, &err);
-    }
-    if (m->refused > LISTED && !m->tool->json)
-        (void)fprintf(stderr, "%s: and %llu more\n", m->path, (unsigned long long)(m->refused - LISTED));
-    if (m->refused > 0 && !m->skip)
-        return rn_tool_failf(
-            m->tool, RN_EXIT_ERROR, RUNNEL_EINVALID,
-            "import: %llu of the rows of %s are refused and nothing was published; --skip-refused imports "
-            "the others",
-            (unsigned long long)m->refused, m->path);
-    return 0;
+    int r = rn_rows_rewind(&m->rows), got = 0;
+    if (r == 0 && rn_rows_mark(&m->rows, &m->unheld, &m->err) < 0)
+        r = rn_rows_broken(&m->rows, &m->err);
+    if (r == 0 && m->seq < m->held)
+        r = compare_held(m);
+    while (r == 0 && !m->ended && (got = next_row(m)) == 1)
+        r = look_around(m, ++m->new_rows);
+    if (r == 0 && got < 0)
+        r = m->exit;
+    rn_progress_end(&m->progress);
+    return r ? r : end_refused(m);
 }
 
-/* Rows that are in the stream already end in a batch of their own: it is the one that was sent then. */
-static int at_seam(const struct rn_batch *b, uint64_t count) {
-    return b->n > 0 && b->seq + b->n == count;
+/* ---- the second pass: what is new is published ---- */
+
+static int changed(const struct import *m) {
+    return rn_tool_failf(m->tool, RN_EXIT_ERROR, RUNNEL_ECONFLICT,
+                         "import: %s:%zu: the file was changed while it was read; import it again", m->rows.name,
+                         m->rows.csv.line);
 }
 
-static int publish_row(struct import *m, struct rn_batch *b, const struct rn_stream *s, struct runnel_err *err) {
-    const char *value = (const char *)m->value.p;
-    int r = at_seam(b, s->count) ? rn_batch_send(b, err) : 0;
-    if (r == 0)
-        r = rn_batch_add_json(b, m->time, value, m->value.n, err);
+static int publish_row(struct import *m) {
+    const char *value = (const char *)m->rows.value.p;
+    int r = rn_batch_add_json(&m->batch, m->rows.time, value, m->rows.value.n, &m->err);
     if (r == -RUNNEL_ETOOBIG) {
-        r = rn_batch_send(b, err);
+        r = rn_batch_send(&m->batch, &m->err);
         if (r == 0)
-            r = rn_batch_add_json(b, m->time, value, m->value.n, err);
+            r = rn_batch_add_json(&m->batch, m->rows.time, value, m->rows.value.n, &m->err);
     }
-    return r;
+    return r < 0 ? rn_tool_fail(m->tool, rn_exit_of(&m->err), &m->err) : 0;
 }
 
-static int publish_rows(struct import *m, struct rn_batch *b, const struct rn_stream *s) {
-    struct runnel_err err;
-    uint64_t rows = 0;
-    for (;;) {
-        enum row row = take_row(m, &err);
-        if (row == ROW_BROKEN || (row == ROW_REFUSED && !m->skip))
-            return broken(m, &err); /* the file was changed since */
-        if (row == ROW_END || b->failed)
-            break;
-        if (row == ROW_REFUSED)
-            m->refused++;
-        m->empty += row == ROW_EMPTY;
-        if (row != ROW_TAKEN)
+static int publish_rows(struct import *m) {
+    uint64_t n = 0;
+    int r = 0;
+    if (rn_rows_seek(&m->rows, &m->unheld, &m->err) < 0)
+        return rn_rows_broken(&m->rows, &m->err);
+    while (r == 0 && n < m->new_rows && !m->batch.failed) {
+        enum rn_row row = rn_rows_next(&m->rows, &m->err);
+        if (row == RN_ROW_BROKEN)
+            r = rn_rows_broken(&m->rows, &m->err);
+        else if (row == RN_ROW_END || (row == RN_ROW_REFUSED && !m->skip))
+            r = changed(m);
+        if (row != RN_ROW_TAKEN)
             continue;
-        rows++;
-        if (publish_row(m, b, s, &err) < 0)
-            return broken(m, &err);
+        n++;
+        r = publish_row(m);
     }
-    m->rows = rows;
-    return rn_batch_send(b, &err) < 0 ? broken(m, &err) : 0;
+    if (r == 0 && rn_batch_send(&m->batch, &m->err) < 0)
+        r = rn_tool_fail(m->tool, rn_exit_of(&m->err), &m->err);
+    int finished = rn_batch_finish(&m->batch);
+    return r ? r : finished;
 }
 
 /* ---- before and after ---- */
 
-static int read_options(struct import *m, uint64_t *seq) {
-    static const struct {
-        const char *unit;
-        int64_t ns;
-    } units[] = {{"s", RN_NS_S}, {"ms", RN_NS_MS}, {"us", RN_NS_US}, {"ns", 1}};
-    const struct rn_tool *t = m->tool;
-    const char *epoch = rn_arg(t, "epoch");
-    if (!rn_arg(t, "time") || !rn_arg(t, "value"))
-        return rn_usage(t,
-                        "--time and --value are needed, as in runnel import STREAM FILE.csv --time date --value co2");
-    for (size_t i = 0; epoch && i < 4; i++)
-        if (strcmp(units[i].unit, epoch) == 0)
-            m->epoch = units[i].ns;
-    if (epoch && m->epoch == 0)
-        return rn_usage(t, "--epoch %s: want s, ms, us or ns", epoch);
-    m->strings = rn_arg(t, "strings") != NULL;
-    m->skip = rn_arg(t, "skip-refused") != NULL;
-    m->no_header = rn_arg(t, "no-header") != NULL;
-    return rn_arg_u64(t, "seq", 0, (uint64_t)1 << 53, seq);
-}
-
-static int open_file(struct import *m) {
-    struct runnel_err err;
-    m->file = fopen(m->path, "rbe");
-    if (!m->file)
-        return rn_tool_failf(m->tool, RN_EXIT_ERROR, RUNNEL_EIO, "import: cannot open %s: %s", m->path,
-                             strerror(errno));
-    rn_csv_init(&m->csv, m->file);
-    int r = rn_csv_next(&m->csv, &err);
-    if (r < 0)
-        return broken(m, &err);
-    if (r == 0)
-        return rn_tool_failf(m->tool, RN_EXIT_ERROR, RUNNEL_EINVALID, "import: %s is empty", m->path);
-    r = find_column(m, "time", &m->time_column);
-    return r ? r : find_column(m, "value", &m->value_column);
-}
-
-/* Rows before the stream's end can only be a repeat. */
-static int check_against(struct import *m, const struct rn_stream *s, uint64_t seq) {
-    char last[RN_TIME_TEXT], first[RN_TIME_TEXT];
-    struct runnel_err err;
-    if (seq != s->count || !s->has_last)
-        return 0;
-    int r = rewind_rows(m);
-    enum row row = r == 0 ? take_row(m, &err) : ROW_END;
-    while (row == ROW_EMPTY || row == ROW_REFUSED)
-        row = take_row(m, &err);
-    if (row != ROW_TAKEN || m->time >= s->last)
+/* Where the file belongs: at the first observation that is not before its first row. */
+static int find_place(struct import *m) {
+    enum rn_row row;
+    m->held = m->seq = m->stream.count;
+    int r = rn_arg_u64(m->tool, "seq", 0, (uint64_t)1 << 53, &m->seq);
+    if (r == 0 && m->seq > m->held)
+        return rn_tool_failf(m->tool, RN_EXIT_ERROR, RUNNEL_ECONFLICT,
+                             "import: --seq %llu: the stream has %llu observations only; want that or less",
+                             (unsigned long long)m->seq, (unsigned long long)m->held);
+    if (r != 0 || rn_arg(m->tool, "seq") || m->held == 0)
         return r;
-    return rn_tool_failf(
-        m->tool, RN_EXIT_ERROR, RUNNEL_EINVALID,
-        "import: the rows begin with %s, the stream goes to %s already; to repeat an import that was cut "
-        "off, say with --seq where it began",
-        rn_time_format(m->time, first), rn_time_format(s->last, last));
+    do
+        row = rn_rows_next(&m->rows, &m->err);
+    while (row == RN_ROW_EMPTY || row == RN_ROW_REFUSED);
+    if (row == RN_ROW_TAKEN)
+        return rn_count_before(m->tool, &m->stream, m->rows.time, &m->seq);
+    return row == RN_ROW_BROKEN ? rn_rows_broken(&m->rows, &m->err) : 0;
 }
 
-static void show(struct import *m, const struct rn_batch *b) {
+static void show_json(struct import *m, uint64_t first) {
+    rn_out(m->tool, "{\"seq\":%llu,\"imported\":%llu,\"there\":%llu,\"empty\":%llu,\"refused\":%llu}\n",
+           (unsigned long long)first, (unsigned long long)m->new_rows, (unsigned long long)m->there,
+           (unsigned long long)m->empty, (unsigned long long)m->refused);
+}
+
+static void show(struct import *m, uint64_t first) {
     struct rn_tool *t = m->tool;
-    const struct rn_made *made = &b->made;
     if (t->json) {
-        rn_out(t, "{\"seq\":%llu,\"imported\":%llu,\"empty\":%llu,\"refused\":%llu}\n", (unsigned long long)made->seq,
-               (unsigned long long)made->count, (unsigned long long)m->empty, (unsigned long long)m->refused);
+        show_json(m, first);
         return;
     }
-    rn_out(t, "imported %llu observations", (unsigned long long)made->count);
-    if (made->count > 0)
-        rn_out(t, ", #%llu to #%llu", (unsigned long long)made->seq, (unsigned long long)(made->seq + made->count - 1));
+    rn_out(t, "imported %llu observations", (unsigned long long)m->new_rows);
+    if (m->new_rows > 0)
+        rn_out(t, ", #%llu to #%llu", (unsigned long long)first, (unsigned long long)(first + m->new_rows - 1));
+    if (m->there > 0)
+        rn_out(t, "; %llu were there already", (unsigned long long)m->there);
     if (m->empty > 0)
         rn_out(t, "; %llu rows without a value", (unsigned long long)m->empty);
     if (m->refused > 0)
@@ -335,47 +298,35 @@ static void show(struct import *m, const struct rn_batch *b) {
     rn_out(t, "\n");
 }
 
-static int run(struct import *m, const struct rn_stream *s, uint64_t seq) {
-    struct rn_progress progress;
-    struct rn_batch b;
-    int r = check_rows(m);
-    uint64_t rows = m->rows;
+static int run(struct import *m) {
+    int r = find_place(m);
+    rn_progress_begin(&m->progress, m->tool, "check", m->rows.size);
     if (r == 0)
-        r = check_against(m, s, seq);
-    if (r == 0)
-        r = rewind_rows(m);
+        r = check_rows(m);
     if (r != 0)
         return r;
-    rn_batch_init(&b, m->tool, &s->raw, seq);
-    rn_progress_begin(&progress, m->tool, "import", rows);
-    b.progress = &progress;
-    r = publish_rows(m, &b, s);
-    int finished = rn_batch_finish(&b);
-    rn_progress_end(&progress);
-    r = r ? r : finished;
+    uint64_t first = m->seq;
+    rn_batch_init(&m->batch, m->tool, &m->stream.raw, first);
+    rn_progress_begin(&m->progress, m->tool, "import", m->new_rows);
+    m->batch.progress = &m->progress;
+    r = publish_rows(m);
+    rn_progress_end(&m->progress);
     if (r == 0)
-        show(m, &b);
-    else if (b.made.count > 0 && !m->tool->json)
-        (void)fprintf(stderr, "runnel: import: %llu rows are in; --seq %llu with the same file goes on behind them\n",
-                      (unsigned long long)b.made.count, (unsigned long long)seq);
-    rn_batch_free(&b);
+        show(m, first);
+    else if (!m->tool->json)
+        (void)fprintf(stderr, "runnel: import: %llu rows were added and stay; the same command goes on behind them\n",
+                      (unsigned long long)m->batch.made.count);
+    rn_batch_free(&m->batch);
     return r;
 }
 
 int rn_cmd_import(struct rn_tool *t) {
-    struct import m = {.tool = t, .path = t->words[1], .now = rn_wall()};
-    struct rn_stream s;
-    uint64_t seq = UINT64_MAX;
-    int r = read_options(&m, &seq);
+    struct import m = {.tool = t, .skip = rn_arg(t, "skip-refused") != NULL};
+    int r = rn_rows_open(&m.rows, t, t->words[1]);
     if (r == 0)
-        r = open_file(&m);
+        r = rn_resolve(t, t->words[0], &m.stream);
     if (r == 0)
-        r = rn_resolve(t, t->words[0], &s);
-    if (r == 0)
-        r = run(&m, &s, seq == UINT64_MAX ? s.count : seq);
-    if (m.file && fclose(m.file) != 0 && r == 0)
-        r = rn_tool_failf(t, RN_EXIT_ERROR, RUNNEL_EIO, "import: cannot read %s to its end", m.path);
-    rn_csv_free(&m.csv);
-    rn_buf_free(&m.value);
+        r = run(&m);
+    rn_rows_free(&m.rows);
     return r;
 }

@@ -54,8 +54,13 @@ void rn_progress_set(struct rn_progress *p, uint64_t done) {
     draw(p, now);
 }
 
-void rn_progress_end(struct rn_progress *p) {
+void rn_progress_hide(struct rn_progress *p) {
     if (p->drawn)
         (void)fputs("\r\033[K", stderr);
-    p->on = p->drawn = 0;
+    p->drawn = 0;
+}
+
+void rn_progress_end(struct rn_progress *p) {
+    rn_progress_hide(p);
+    p->on = 0;
 }

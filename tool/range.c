@@ -33,8 +33,7 @@ static void on_at(void *arg, const struct runnel_observation *o, const struct ru
         f->seq = o->seq;
 }
 
-/* How many observations are before a time. */
-static int count_before(struct rn_tool *t, const struct rn_stream *s, int64_t time, uint64_t *count) {
+int rn_count_before(struct rn_tool *t, const struct rn_stream *s, int64_t time, uint64_t *count) {
     struct found f = {0};
     struct runnel_err err;
     *count = 0;
@@ -54,7 +53,7 @@ static int last_n(struct rn_tool *t, const struct rn_stream *s, uint64_t n, cons
                   struct runnel_follow_options *o) {
     uint64_t end = s->count;
     if (until->given && !until->is_seq) {
-        int r = count_before(t, s, until->time, &end);
+        int r = rn_count_before(t, s, until->time, &end);
         if (r != 0)
             return r;
     } else if (until->given && until->seq < end) {

@@ -129,6 +129,7 @@ struct rn_progress {
 };
 void rn_progress_begin(struct rn_progress *p, const struct rn_tool *t, const char *what, uint64_t total);
 void rn_progress_set(struct rn_progress *p, uint64_t done);
+void rn_progress_hide(struct rn_progress *p); /* a line of text can be written; it comes again by itself */
 void rn_progress_end(struct rn_progress *p);
 
 /* ---- node.c: the session, one question at a time ---- */
@@ -178,10 +179,17 @@ struct rn_csv {
     int begun;
 };
 void rn_csv_init(struct rn_csv *c, void *file);
-/* Reads a record: 1, 0 at the end, or -RUNNEL_EINVALID, -RUNNEL_ETOOBIG, -RUNNEL_EIO, -RUNNEL_ENOMEM. */
+/* Reads a record: 1, 0 at the end, or a negative code. After -RUNNEL_EINVALID the line was malformed and the
+ * next record can be read; after others (-RUNNEL_EDAMAGED: a quote that is never closed, -RUNNEL_ETOOBIG,
+ * -RUNNEL_EIO, -RUNNEL_ENOMEM) nothing more can. */
 int rn_csv_next(struct rn_csv *c, struct runnel_err *err);
 const char *rn_csv_field_at(const struct rn_csv *c, size_t i, size_t *n);
 void rn_csv_free(struct rn_csv *c);
+
+/* ---- spool.c ---- */
+/* Reads `fd` to its end into a temporary file without a name, *out (FILE). `name` is for messages. 0 or an
+ * exit code after saying why. */
+int rn_spool(struct rn_tool *t, int fd, const char *name, void **out);
 
 /* ---- range.c: --from, --until and --last of a command, made a follow's options ---- */
 struct rn_range {
@@ -191,6 +199,8 @@ struct rn_range {
 int rn_range_read(struct rn_tool *t, struct rn_range *x); /* 0 or an exit code */
 int rn_range_apply(struct rn_tool *t, const struct rn_range *x, const struct rn_stream *s,
                    struct runnel_follow_options *o);
+/* How many observations are before a time. 0 or an exit code after saying why. */
+int rn_count_before(struct rn_tool *t, const struct rn_stream *s, int64_t time, uint64_t *count);
 
 /* ---- print.c: observations as csv, ndjson or a table ---- */
 enum rn_format { RN_TABLE, RN_CSV, RN_NDJSON };

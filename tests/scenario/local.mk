@@ -54,6 +54,11 @@ TESTS += $(PAIR_SCENARIOS)
 EXTRA_DIST += $(PAIR_SCENARIOS) tests/scenario/pair.py
 tests/scenario/drop.log tests/scenario/exchange.log tests/scenario/quickstart.log: runneld runnel $(plugin_LTLIBRARIES)
 
+# CSV in and out, killed anywhere.
+TESTS += tests/scenario/import.py
+EXTRA_DIST += tests/scenario/import.py
+tests/scenario/import.log: runneld runnel $(plugin_LTLIBRARIES)
+
 # The protocol by hand, against daemons.
 WIRE_SCENARIOS = tests/scenario/hostile.py
 TESTS += $(WIRE_SCENARIOS)

@@ -95,7 +95,7 @@ class Node:
 
     def history(self, stream):
         """[(seq, time, value as written)]"""
-        lines = self.tool("history", stream, "--format", "ndjson").splitlines()
+        lines = self.tool("history", stream, "--format", "ndjson").split("\n")[:-1]  # a value may hold other line ends
         return [(o["seq"], o["time"], o["value"]) for o in map(json.loads, lines)]
 
 

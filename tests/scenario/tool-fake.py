@@ -252,14 +252,14 @@ def import_keeps_numbers_as_written(c):
     out = c.run("history", "scripps/co2", "--format", "csv").stdout.splitlines()
     equal(out[0], "time,value")
     equal([[x[:10], x[21:]] for x in out[1:]], want)
-    # again: refused, unless its place is named
-    has(c.run("import", "scripps/co2", CO2, "--time", "Date", "--value", "CO2", exit=1).stderr, "--seq")
-    r = c.run("import", "scripps/co2", CO2, "--time", "1", "--value", "2", "--seq", "0", "--json")
-    equal(json.loads(r.stdout), {"seq": 0, "imported": 741, "empty": 0, "refused": 0})
+    # again: nothing is added
+    r = c.run("import", "scripps/co2", CO2, "--time", "1", "--value", "2", "--json")
+    equal(json.loads(r.stdout), {"seq": 741, "imported": 0, "there": 741, "empty": 0, "refused": 0})
     equal(len(s.obs), 741)
     # a file that has grown
     grown = c.file("grown.csv", open(CO2, encoding="utf-8").read() + "2020-05-01,417.0,1\n")
-    c.run("import", "scripps/co2", grown, "--time", "Date", "--value", "CO2", "--seq", "0")
+    has(c.run("import", "scripps/co2", grown, "--time", "Date", "--value", "CO2", "--seq", "0").stdout,
+        "imported 1 observations, #741 to #741; 741 were there already")
     equal((len(s.obs), s.obs[-1][1]), (742, "417.0"))
 
 
@@ -267,16 +267,26 @@ def import_keeps_numbers_as_written(c):
 def import_refuses_rows_and_changes_nothing(c):
     s = c.stream("s", "x")
     path = c.file("bad.csv", "t,v\n2020-01-02,1\n2020-01-01,2\nnonsense,3\n2020-01-03,abc\n2020-01-04\n2020-01-05,\n"
-                             "5,5\n2200-01-01,9\n\n2020-01-06,7\n")
+                             "5,5\n2200-01-01,9\n\n2020-01-06,7\nnow,8\n2020-01-07,\"9\"9\n2020-01-08,10\n")
     r = c.run("import", "s/x", path, "--time", "t", "--value", "v", exit=1)
     for line, why in ((3, "goes back"), (4, "nonsense"), (5, "no JSON"), (6, "column 2"), (8, "--epoch"),
-                      (9, "10 minutes")):
+                      (9, "10 minutes"), (12, "stays"), (13, "behind a closing quote")):
         has(r.stderr, "bad.csv:%d: " % line, why)
-    has(r.stderr, "6 of the rows")
+    has(r.stderr, "8 of the rows")
+    equal(len(r.stderr.splitlines()), 9)
     equal(s.obs, [])
+    told = [json.loads(line) for line in
+            c.run("import", "s/x", path, "--time", "t", "--value", "v", "--json", exit=1).stderr.splitlines()]
+    equal([o["refused"]["line"] for o in told[:-1]], [3, 4, 5, 6, 8, 9, 12, 13])
+    has(told[-1]["error"]["message"], "8 of the rows")
     r = c.run("import", "s/x", path, "--time", "t", "--value", "v", "--skip-refused")
-    has(r.stdout, "imported 2", "2 rows without a value", "6 refused")
-    equal([v for _, v in s.obs], ["1", "7"])
+    has(r.stdout, "imported 3", "2 rows without a value", "8 refused")
+    equal([v for _, v in s.obs], ["1", "7", "10"])
+    # no more than a thousand are told, and how many there are
+    many = c.file("many.csv", "t,v\n" + "x,1\n" * 1007)
+    lines = c.run("import", "s/x", many, "--time", "t", "--value", "v", exit=1).stderr.splitlines()
+    equal(len(lines), 1002)
+    has(lines[1000], "and 7 more")
 
 
 @test
@@ -319,10 +329,10 @@ def import_says_how_to_go_on(c):
     path = c.file("many.csv", "t,v\n" + "".join("%d,%d\n" % (i, i) for i in range(20000)))
     args = ["import", "s/x", path, "--time", "t", "--value", "v", "--epoch", "s"]
     r = c.run(*args, exit=1)
-    has(r.stderr, "no space", "--seq 0")
+    has(r.stderr, "no space", "goes on behind them")
     assert 0 < len(c.node.streams[0].obs) < 20000
     c.node.script.clear()
-    c.run(*args, "--seq", "0")
+    c.run(*args)
     equal([int(v) for _, v in c.node.streams[0].obs], list(range(20000)))
 
 
