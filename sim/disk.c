@@ -249,3 +249,24 @@ void sim_disk_crash(struct sim_disk *d) {
     rn_memory_sync(d->map, durable + kept);
     rn_memory_crash(d->map);
 }
+
+struct rn_memory *sim_disk_copy(const struct sim_disk *d) {
+    struct rn_memory *m = rn_memory_new(0);
+    struct runnel_bytes key = {NULL, 0}, val;
+    struct runnel_err err;
+    uint64_t number = 0;
+    sim_must(m ? 0 : -RUNNEL_ENOMEM, "a copy of a disk");
+    while (rn_memory_seek(d->map, key, key.n > 0, &key, &val)) {
+        struct runnel_change c = {.what = RUNNEL_PUT, .key = key, .data = val};
+        sim_must(rn_memory_apply(m, &c, 1, &number, &err), "a copy of a disk");
+    }
+    rn_memory_sync(m, number);
+    return m;
+}
+
+void sim_disk_replace(struct sim_disk *d, struct rn_memory *with) {
+    rn_memory_free(d->map);
+    d->map = with ? with : rn_memory_new(0);
+    sim_must(d->map ? 0 : -RUNNEL_ENOMEM, "a memory engine");
+    d->place++;
+}

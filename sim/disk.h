@@ -21,6 +21,7 @@ struct sim_disk {
     struct sim_world *world;
     uint32_t host;
     struct rn_memory *map;
+    unsigned place; /* another number with each replaced disk: what a node's marker tells */
     struct sim_rand rand;
     struct sim_disk_faults faults;
     struct rn_list pending; /* of commits, gets and scans, in order of asking */
@@ -31,6 +32,12 @@ struct sim_disk {
 
 void sim_disk_init(struct sim_disk *d, struct sim_world *w, uint32_t host, const char *name);
 void sim_disk_free(struct sim_disk *d);
+/* A copy of all that is durable, as a backup of a stopped node; rn_memory_free it. Never NULL. */
+struct rn_memory *sim_disk_copy(const struct sim_disk *d);
+/* Replaces the disk by another, which is taken over (NULL: an empty one): also its place is another now. Only
+ * while the node is down. */
+void sim_disk_replace(struct sim_disk *d, struct rn_memory *with);
+
 /* The node is gone without stopping. Of the commits that were not yet told to be durable, the first
  * few (chance decides how many) have reached the platter, the others are lost. The instance must be
  * destroyed first. */

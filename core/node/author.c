@@ -428,6 +428,10 @@ static struct part *new_part(struct rn_commit *c) {
 /* Adds one stream's publishes to the commit. */
 static void add_part(struct rn_commit *c, struct rn_stream *s, struct gather *g, size_t *room_bytes, size_t *room_obs) {
     struct runnel_err err;
+    if (s->trouble.code) {
+        fail_all(&s->publishes, &s->trouble);
+        return;
+    }
     struct part *p = new_part(c);
     if (!p)
         return; /* they stay, and are tried with the next commit */

@@ -36,7 +36,7 @@ static void describe_stream(struct rn_jw *w, const struct rn_stream *s) {
     rn_jw_key(w, "descriptor");
     rn_jw_raw(w, s->desc->bytes.p, s->desc->bytes.n);
     rn_jw_kbool(w, "own", s->own);
-    rn_jw_kbool(w, "subscribed", s->up != NULL);
+    rn_jw_kbool(w, "subscribed", s->up && !s->own);
     rn_jw_kbool(w, "live", rn_stream_live(s));
     rn_jw_kstr(w, "state", rn_stream_state(s));
     if (s->trouble.code)
@@ -67,16 +67,25 @@ static int id_order(const struct runnel_id *a, const struct runnel_id *b) {
     return memcmp(a->b, b->b, sizeof a->b);
 }
 
-/* The `limit` streams with the least ids behind `after`, in order: one pass with insertion. Returns
+/* What streams is asked for. */
+struct page {
+    int has_after, has_author;
+    struct runnel_id after;
+    struct rn_key author;
+    uint64_t limit;
+};
+
+/* The streams of a page with the least ids, in order: one pass with insertion. Returns
  * how many; *more tells whether others follow. */
-static size_t page_of(struct rn_node *n, const struct runnel_id *after, size_t limit, struct rn_stream **v, int *more) {
+static size_t page_of(struct rn_node *n, const struct page *p, struct rn_stream **v, int *more) {
     size_t got = 0;
     *more = 0;
     rn_map_for (e, n->streams) {
         struct rn_stream *s = e->val;
-        if (!s->ready || (after && id_order(&s->desc->id, after) <= 0))
+        if (!s->ready || (p->has_after && id_order(&s->desc->id, &p->after) <= 0) ||
+            (p->has_author && memcmp(s->desc->author.b, p->author.b, RN_KEY) != 0))
             continue;
-        if (got == limit) {
+        if (got == p->limit) {
             *more = 1;
             if (id_order(&s->desc->id, &v[got - 1]->desc->id) > 0)
                 continue;
@@ -90,38 +99,46 @@ static size_t page_of(struct rn_node *n, const struct runnel_id *after, size_t l
     return got;
 }
 
-static int read_page(const struct rn_json *params, struct runnel_id *after, int *has_after, uint64_t *limit,
-                     struct runnel_err *err) {
-    const char *text;
-    *limit = PAGE_MOST;
-    *has_after = 0;
-    int rc = rn_json_u64(params, "limit", limit, err);
+/* A member that may be missing, read into *text; 1: it is there. */
+static int optional(const struct rn_json *params, const char *key, const char **text, struct runnel_err *err) {
+    int rc = rn_json_str(params, key, text, err);
+    return rc == -RUNNEL_ENOTFOUND ? 0 : rc == 0 ? 1 : rc;
+}
+
+static int read_page(const struct rn_json *params, struct page *p, struct runnel_err *err) {
+    const char *text = NULL;
+    *p = (struct page){.limit = PAGE_MOST};
+    int rc = rn_json_u64(params, "limit", &p->limit, err);
     if (rc == -RUNNEL_EINVALID)
         return rc;
-    if (*limit < 1 || *limit > PAGE_MOST)
-        return rn_fail(err, RUNNEL_EINVALID, "limit: found %llu, want 1 to %u", (unsigned long long)*limit, PAGE_MOST);
-    rc = rn_json_str(params, "after", &text, err);
-    if (rc == -RUNNEL_ENOTFOUND)
-        return 0;
-    if (rc == 0 && rn_id_parse(text, strlen(text), after) != 0)
+    if (p->limit < 1 || p->limit > PAGE_MOST)
+        return rn_fail(err, RUNNEL_EINVALID, "limit: found %llu, want 1 to %u", (unsigned long long)p->limit,
+                       PAGE_MOST);
+    p->has_after = optional(params, "after", &text, err);
+    if (p->has_after < 0)
+        return p->has_after;
+    if (p->has_after && rn_id_parse(text, strlen(text), &p->after) != 0)
         return rn_fail(err, RUNNEL_EINVALID, "after: found \"%.64s\", want a stream id", text);
-    *has_after = 1;
-    return rc;
+    p->has_author = optional(params, "author", &text, err);
+    if (p->has_author < 0)
+        return p->has_author;
+    if (p->has_author && rn_hex_parse(text, strlen(text), p->author.b, RN_KEY) != 0)
+        return rn_fail(err, RUNNEL_EINVALID, "author: found \"%.80s\", want a node id: 64 hexadecimal digits", text);
+    return 0;
 }
 
 void rn_method_streams(struct rn_node *n, struct rn_call *call, const struct rn_json *params) {
     struct rn_buf b = {.max = RN_MAX_FRAME};
     struct rn_stream *v[PAGE_MOST];
-    struct runnel_id after;
+    struct page page;
     struct runnel_err err;
     struct rn_jw w;
-    uint64_t limit;
-    int has_after, more;
-    if (read_page(params, &after, &has_after, &limit, &err) != 0) {
+    int more;
+    if (read_page(params, &page, &err) != 0) {
         rn_call_fail(call, &err);
         return;
     }
-    size_t got = page_of(n, has_after ? &after : NULL, (size_t)limit, v, &more);
+    size_t got = page_of(n, &page, v, &more);
     rn_jw_init(&w, &b);
     rn_jw_object(&w);
     rn_jw_key(&w, "streams");
@@ -144,12 +161,13 @@ void rn_method_streams(struct rn_node *n, struct rn_call *call, const struct rn_
 void rn_method_status(struct rn_node *n, struct rn_call *call, const struct rn_json *params) {
     struct rn_buf b = {.max = RN_MAX_FRAME};
     struct rn_jw w;
-    int64_t own = 0, troubled = 0;
+    int64_t own = 0, troubled = 0, recovering = 0;
     (void)params;
     rn_map_for (e, n->streams) {
         const struct rn_stream *s = e->val;
         own += s->own;
         troubled += s->trouble.code != 0;
+        recovering += rn_upstream_recovering(s);
     }
     rn_jw_init(&w, &b);
     rn_jw_object(&w);
@@ -163,7 +181,7 @@ void rn_method_status(struct rn_node *n, struct rn_call *call, const struct rn_j
     rn_jw_kint(&w, "streams", (int64_t)rn_map_count(n->streams));
     rn_jw_kint(&w, "own", own);
     rn_jw_kint(&w, "troubled", troubled);
-    rn_jw_kint(&w, "subscriptions", (int64_t)rn_map_count(n->upstreams));
+    rn_jw_kint(&w, "subscriptions", (int64_t)rn_map_count(n->upstreams) - recovering);
     rn_jw_kint(&w, "sessions", (int64_t)n->n_sessions);
     rn_jw_kint(&w, "follows", (int64_t)n->n_follows);
     rn_jw_end_object(&w);

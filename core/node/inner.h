@@ -56,6 +56,9 @@ struct rn_node {
     struct rn_task reap;
     size_t n_sessions, n_follows;
     struct rn_map *peers; /* address → struct rn_peer */
+    uint64_t next_accepted;
+
+    struct rn_list heads; /* sessions that are asked for our own heads (heads.c) */
 
     struct rn_map *upstreams; /* watch number (8 bytes) → struct rn_upstream */
     uint64_t next_watch;

@@ -24,6 +24,7 @@ libnode_la_SOURCES = \
   core/node/flight.c \
   core/node/follow.c core/node/follow.h \
   core/node/gone.c core/node/gone.h \
+  core/node/heads.c core/node/heads.h \
   core/node/info.c \
   core/node/inner.h \
   core/node/inst.c core/node/inst.h \
@@ -35,12 +36,14 @@ libnode_la_SOURCES = \
   core/node/near.c core/node/near.h \
   core/node/node.c core/node/node.h \
   core/node/note.c \
+  core/node/offer.c \
   core/node/option.c core/node/option.h \
   core/node/peers.c core/node/peers.h \
   core/node/place.c core/node/place.h \
   core/node/record.c core/node/record.h \
   core/node/probe.c \
   core/node/reads.c \
+  core/node/recover.c \
   core/node/registry.c core/node/registry.h \
   core/node/seek.c \
   core/node/session.c core/node/session.h \

@@ -194,6 +194,8 @@ static void dispatch(struct rn_session *s, struct rn_call *call, const struct rn
     const struct method *m = rc == 0 ? find(name) : NULL;
     if (rc == 0 && !m)
         rc = rn_fail(&err, RUNNEL_EUNSUPPORTED, "%.64s: there is no such method", name);
+    if (rc == 0 && m->fn != method_ping)
+        s->asked = s->node->env->now(s->node->env->ctx);
     if (rc == 0 && (s->rights & m->right) != m->right)
         rc = rn_fail(&err, RUNNEL_EDENIED, "%s: needs the right %s, which this link does not give", name,
                      right_name(m->right));

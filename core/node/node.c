@@ -8,6 +8,7 @@
 #include "node/node.h"
 
 #include "base/err.h"
+#include "node/heads.h"
 #include "node/inner.h"
 #include "node/peers.h"
 #include "node/sessionstate.h"
@@ -79,6 +80,7 @@ int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const stru
     n->id = *id;
     rn_loop_init(&n->loop, env);
     rn_list_init(&n->ops);
+    rn_list_init(&n->heads);
     rn_sessions_init(n);
     rn_author_init(&n->author, n);
     lend(n);
@@ -100,6 +102,7 @@ void rn_node_free(struct rn_node *n) {
     if (n->upstreams)
         rn_upstreams_drop(n);
     rn_sessions_drop(n);
+    rn_heads_drop(n);
     rn_peers_drop(n);
     if (n->streams)
         rn_author_drop(&n->author);

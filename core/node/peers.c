@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * peers.c — dialled nodes, one session an address, with jittered back-off (peers.h).
+ * peers.c — other nodes, one session an address, with jittered back-off where we dial (peers.h).
  * May touch: sessions.
  */
 #include "node/peers.h"
 
 #include "base/err.h"
 #include "base/time.h"
-#include "node/inner.h"
+#include "node/sessionstate.h"
+#include "node/upstream.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,18 +16,22 @@
 #define WAIT_BAD (60 * RN_NS_S) /* after bad data, doubled each time */
 #define WAIT_BAD_MOST (3600 * RN_NS_S)
 #define STEADY (10 * RN_NS_S) /* a session that lasted this long was a good one */
+#define LINGER (5 * RN_NS_S) /* a session that we need no longer stays so long after the other side asked something */
 #define PEERS_KEPT 4096u
+#define ACCEPTED "accepted:" /* no transport has this scheme */
 
 struct rn_peer {
     struct rn_session_owner owner; /* first: the session hands this back */
     struct rn_node *node;
     char *address;
     struct rn_session *session; /* NULL: not dialled */
+    int accepted;               /* the other side has dialled: the address is our name for this one session */
     int open;
     int leaving;          /* we close it ourselves: no failure */
     int telling;          /* its users are being told: it must stay */
     struct rn_list users; /* those told of the open session, and those waiting */
     struct rn_task tell;
+    struct rn_alarm linger;
     unsigned failures, bad;
     int64_t opened_at, not_before;
 };
@@ -49,6 +54,13 @@ static int64_t doubled(int64_t first, int64_t most, unsigned times) {
     return ns < most ? ns : most;
 }
 
+static void peer_free(struct rn_peer *p) {
+    rn_task_cancel(&p->tell);
+    rn_alarm_cancel(&p->node->loop, &p->linger);
+    free(p->address);
+    free(p);
+}
+
 static void tell_waiting(void *arg) {
     struct rn_peer *p = arg;
     p->telling++;
@@ -65,6 +77,8 @@ static void tell_waiting(void *arg) {
         }
     }
     p->telling--;
+    if (p->accepted && !p->session && p->telling == 0)
+        peer_free(p);
 }
 
 static void on_opened(struct rn_session_owner *o) {
@@ -72,6 +86,13 @@ static void on_opened(struct rn_session_owner *o) {
     p->open = 1;
     p->opened_at = now(p->node);
     tell_waiting(p);
+}
+
+/* The session that this was the name of has ended. */
+static void forget_accepted(struct rn_peer *p) {
+    rn_upstreams_lost(p->node, p->address);
+    if (p->telling == 0) /* else who tells frees it */
+        peer_free(p);
 }
 
 static void on_closed(struct rn_session_owner *o, const struct runnel_err *why) {
@@ -88,6 +109,9 @@ static void on_closed(struct rn_session_owner *o, const struct runnel_err *why) 
     p->session = NULL;
     p->open = p->leaving = 0;
     rn_task_cancel(&p->tell);
+    rn_alarm_cancel(&p->node->loop, &p->linger);
+    if (p->accepted)
+        (void)rn_map_del(p->node->peers, p->address, strlen(p->address));
     struct rn_list users; /* the list of now: whoever comes back while we tell waits for the next dial */
     rn_list_init(&users);
     while (!rn_list_empty(&p->users)) {
@@ -101,12 +125,8 @@ static void on_closed(struct rn_session_owner *o, const struct runnel_err *why) 
         u->peer = NULL;
         u->down(u, why);
     }
-}
-
-static void peer_free(struct rn_peer *p) {
-    rn_task_cancel(&p->tell);
-    free(p->address);
-    free(p);
+    if (p->accepted)
+        forget_accepted(p);
 }
 
 /* Forgets addresses that nobody uses and that have no back-off left. */
@@ -155,9 +175,11 @@ static int dial(struct rn_peer *p) {
 }
 
 int rn_peer_use(struct rn_node *n, const char *address, struct rn_peer_user *u) {
-    struct rn_peer *p = peer_for(n, address);
+    struct rn_peer *p = strncmp(address, ACCEPTED, sizeof ACCEPTED - 1) == 0
+                            ? rn_map_get(n->peers, address, strlen(address))
+                            : peer_for(n, address);
     if (!p)
-        return -RUNNEL_ENOMEM;
+        return strncmp(address, ACCEPTED, sizeof ACCEPTED - 1) == 0 ? -RUNNEL_ECLOSED : -RUNNEL_ENOMEM;
     if (!p->session) {
         if (p->not_before > now(n))
             return -RUNNEL_EBUSY;
@@ -165,6 +187,7 @@ int rn_peer_use(struct rn_node *n, const char *address, struct rn_peer_user *u) 
         if (rc != 0)
             return rc;
     }
+    rn_alarm_cancel(&n->loop, &p->linger);
     u->peer = p;
     u->told = 0;
     rn_list_init(&u->link);
@@ -174,16 +197,27 @@ int rn_peer_use(struct rn_node *n, const char *address, struct rn_peer_user *u) 
     return 0;
 }
 
+/* Nobody here needs the session. The other side may: a session serves both. */
+static void close_unused(void *arg) {
+    struct rn_peer *p = arg;
+    struct rn_session *s = p->session;
+    int64_t rest = s->asked ? s->asked + LINGER - now(p->node) : 0;
+    if (s->follows && rn_map_count(s->follows) > 0)
+        rest = LINGER;
+    if (p->open && rest > 0 && rn_alarm_set(&p->node->loop, &p->linger, rest, close_unused, p) == 0)
+        return;
+    p->leaving = 1;
+    rn_session_close(s, NULL);
+}
+
 void rn_peer_leave(struct rn_peer_user *u) {
     struct rn_peer *p = u->peer;
     if (!p)
         return;
     u->peer = NULL;
     rn_list_del(&u->link);
-    if (p->session && rn_list_empty(&p->users)) {
-        p->leaving = 1;
-        rn_session_close(p->session, NULL);
-    }
+    if (p->session && !p->accepted && rn_list_empty(&p->users))
+        close_unused(p);
 }
 
 int64_t rn_peer_wait(struct rn_node *n, const char *address) {
@@ -196,6 +230,30 @@ void rn_peer_bad(struct rn_peer *p, const struct runnel_err *why) {
     p->not_before = now(p->node) + jittered(p->node, doubled(WAIT_BAD, WAIT_BAD_MOST, p->bad++));
     if (p->session)
         rn_session_close(p->session, why);
+}
+
+/* A name for a session that the other side dialled. */
+static struct rn_peer *adopt(struct rn_session *s) {
+    struct rn_node *n = s->node;
+    struct rn_buf b = {.max = 1024};
+    struct rn_peer *p = NULL;
+    if (rn_map_count(n->peers) >= PEERS_KEPT) /* those that we dial have room beside them */
+        return NULL;
+    rn_buf_fmt(&b, ACCEPTED "%llu:%s", (unsigned long long)n->next_accepted++, s->remote);
+    const char *address = rn_buf_cstr(&b);
+    if (address && (p = peer_for(n, address))) {
+        p->accepted = p->open = 1;
+        p->opened_at = now(n);
+        p->session = s;
+        s->owner = &p->owner;
+    }
+    rn_buf_free(&b);
+    return p;
+}
+
+const char *rn_peer_address(struct rn_session *s) {
+    struct rn_peer *p = s->owner ? (struct rn_peer *)s->owner : adopt(s);
+    return p ? p->address : NULL;
 }
 
 void rn_peers_drop(struct rn_node *n) {

@@ -92,6 +92,10 @@ int rn_probe_check(struct rn_upstream *u, const struct rn_json *o, struct rn_sig
 /* ---- what the policy wants ---- */
 
 static void decide(struct rn_upstream *u) {
+    if (u->recover) {
+        rn_recover_decide(u);
+        return;
+    }
     const struct rn_tail *tail = rn_flight_tail(u->stream);
     const struct rn_section *section = rn_conf_sync_for(u->node->conf, &u->stream->desc->id, u->stream->desc);
     const struct runnel_sync *ops = section->plugin->ops;

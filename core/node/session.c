@@ -10,8 +10,10 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "node/access.h"
+#include "node/heads.h"
 #include "node/peers.h"
 #include "node/sessionstate.h"
+#include "node/upstream.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,6 +278,10 @@ static int on_hello(struct rn_session *s, const struct rn_frame *f, struct runne
     on_life(s);
     if (s->owner)
         s->owner->opened(s->owner);
+    else if (s->has_peer)
+        rn_upstreams_offer(s->node, s);
+    if (s->has_peer && rn_session_open(s))
+        rn_heads_ask(s->node, s);
     return 0;
 }
 

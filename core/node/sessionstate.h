@@ -39,6 +39,7 @@ struct rn_session {
     int64_t heard;  /* monotonic: when a byte came last */
     int64_t said;   /* when the link took one last */
     int64_t pinged; /* when we pinged last */
+    int64_t asked;  /* when the other side asked something last, pings aside; 0: never */
     struct rn_alarm life;
     struct rn_task turn;
 

@@ -156,7 +156,7 @@ int rn_stream_live(const struct rn_stream *s) {
 
 const char *rn_stream_state(const struct rn_stream *s) {
     if (s->trouble.code)
-        return s->trouble.code == RUNNEL_EFORK ? "stopped" : "damaged";
+        return s->trouble.code == RUNNEL_EFORK ? "stopped" : s->trouble.code == RUNNEL_EBUSY ? "recovering" : "damaged";
     if (s->own)
         return "own";
     return s->up ? rn_upstream_state(s->up) : "held";

@@ -37,7 +37,8 @@ struct rn_stream {
     struct rn_buf head_bytes;   /* encoded; empty without head */
 
     /* Why nothing may be appended (code 0: it may), a sentence with the remedy. RUNNEL_EFORK: its author's
-     * history has two branches; else something of it is damaged or lost. What is whole is served. */
+     * history has two branches; RUNNEL_EBUSY: its end is lost here and being fetched back (heads.c); else something
+     * of it is damaged. What is whole is served. */
     struct runnel_err trouble;
 
     struct rn_list follows;   /* of struct rn_follow, by stream_link */
@@ -80,7 +81,8 @@ void rn_stream_untroubled(struct rn_stream *s);
 
 /* Whether the observations that it gets are the author's newest: own and without trouble, or followed live. */
 int rn_stream_live(const struct rn_stream *s);
-/* The word for its state: own, held, looking, probing, fetching, live; in trouble: damaged, stopped (a fork). */
+/* The word for its state: own, held, looking, probing, fetching, live; in trouble: damaged, recovering (its end is
+ * being fetched back: RUNNEL_EBUSY), stopped (a fork). */
 const char *rn_stream_state(const struct rn_stream *s);
 /* The block that the tail has open; UINT64_MAX when none is. */
 uint64_t rn_stream_open_block(const struct rn_stream *s);

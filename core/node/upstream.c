@@ -110,6 +110,10 @@ void rn_upstream_bad(struct rn_upstream *u, const struct runnel_err *why) {
     char text[RN_REF_TEXT];
     struct runnel_err said;
     struct rn_peer *p = u->user.peer;
+    if (u->recover) {
+        rn_recover_bad(u, why);
+        return;
+    }
     if (why->code == RUNNEL_EFORK) { /* who relays one branch is not to blame */
         rn_node_log(u->node, RUNNEL_WARN, "sync", "stream %s: %s; what is held here stays as it is", text_of(u, text),
                     why->msg);
@@ -284,7 +288,7 @@ static void on_down(struct rn_peer_user *user, const struct runnel_err *why) {
 /* ---- a better provider ---- */
 
 static void watch_for_better(struct rn_upstream *u) {
-    if (!u->provider_publisher || u->lags)
+    if (!u->recover && (!u->provider_publisher || u->lags))
         alarm_in(u, BETTER_LEAST + (int64_t)dice(u, (uint64_t)BETTER_LEAST));
 }
 
@@ -552,18 +556,49 @@ static int same_ref(const struct rn_upstream *u, const struct rn_stream_ref *ref
 
 struct rn_upstream *rn_upstream_find(const struct rn_node *n, const struct rn_stream_ref *ref) {
     struct rn_stream *s = rn_stream_resolve(n, ref);
-    if (s && s->up)
+    if (s && s->up && !s->up->recover)
         return s->up;
     rn_map_for (e, n->upstreams) {
-        if (same_ref(e->val, ref))
-            return e->val;
+        struct rn_upstream *u = e->val;
+        if (!u->recover && same_ref(u, ref))
+            return u;
     }
     return NULL;
 }
 
+struct rn_upstream *rn_upstream_make(struct rn_node *n, const struct rn_stream_ref *ref, struct rn_stream *s,
+                                     int recover) {
+    uint8_t key[8];
+    struct rn_upstream *u = calloc(1, sizeof *u);
+    if (!u)
+        return NULL;
+    u->node = n;
+    u->ref = *ref;
+    u->recover = recover;
+    u->watch = n->next_watch++;
+    u->user = (struct rn_peer_user){.up = on_up, .down = on_down};
+    u->other = (struct rn_peer_user){.up = on_other_up, .down = on_other_down};
+    rn_list_init(&u->runs);
+    rn_put_le64(key, u->watch);
+    if (rn_map_put(n->upstreams, key, sizeof key, u) != 0) {
+        free(u);
+        return NULL;
+    }
+    u->stream = s;
+    if (s)
+        s->up = u;
+    return u;
+}
+
+void rn_upstream_begin(struct rn_upstream *u) {
+    watch_discovery(u, 1);
+    rn_upstreams_dialled(u);
+    if (u->phase == RN_UP_LOOKING)
+        choose(u);
+}
+
 int rn_upstream_add(struct rn_node *n, const struct rn_stream_ref *ref, struct rn_upstream **out, int *added,
                     struct runnel_err *err) {
-    uint8_t key[8];
     *added = 0;
     *out = rn_upstream_find(n, ref);
     if (*out)
@@ -574,29 +609,13 @@ int rn_upstream_add(struct rn_node *n, const struct rn_stream_ref *ref, struct r
                        "subscribe: this node is the author of the stream; there is nothing to fetch");
     if (s && s->drop)
         return rn_fail(err, RUNNEL_EBUSY, "subscribe: the stream is being dropped; ask again");
-    struct rn_upstream *u = calloc(1, sizeof *u);
+    struct rn_upstream *u = rn_upstream_make(n, ref, s, 0);
     if (!u)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
-    u->node = n;
-    u->ref = *ref;
-    u->watch = n->next_watch++;
-    u->user = (struct rn_peer_user){.up = on_up, .down = on_down};
-    u->other = (struct rn_peer_user){.up = on_other_up, .down = on_other_down};
-    rn_list_init(&u->runs);
-    rn_put_le64(key, u->watch);
-    if (rn_map_put(n->upstreams, key, sizeof key, u) != 0) {
-        free(u);
-        return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
-    }
-    u->stream = s;
-    if (s)
-        s->up = u;
     *out = u;
     *added = 1;
-    if (n->phase == RN_SERVING) {
-        watch_discovery(u, 1);
-        choose(u);
-    }
+    if (n->phase == RN_SERVING)
+        rn_upstream_begin(u);
     return 0;
 }
 
@@ -645,10 +664,8 @@ void rn_upstreams_drop(struct rn_node *n) {
 }
 
 void rn_upstreams_start(struct rn_node *n) {
-    rn_map_for (e, n->upstreams) {
-        watch_discovery(e->val, 1);
-        choose(e->val);
-    }
+    rn_map_for (e, n->upstreams)
+        rn_upstream_begin(e->val);
 }
 
 /* ---- what discovery finds ---- */
@@ -717,5 +734,37 @@ void rn_upstream_found(struct rn_node *n, uint64_t watch, const char *from, cons
     } else if (u->provider && !candidate_of(u, u->provider)) {
         rn_fail(&err, RUNNEL_ENOTFOUND, "it is no longer listed");
         rn_upstream_fail(u, &err);
+    }
+}
+
+/* ---- what comes by itself ---- */
+
+#define OFFERED "" /* no instance has this name */
+
+int rn_upstream_offer(struct rn_upstream *u, const char *address) {
+    struct runnel_candidate in = {.size = sizeof in, .role = RUNNEL_SUBSCRIBER, .address = address};
+    if (u->n >= CANDIDATES)
+        return -RUNNEL_ETOOBIG;
+    int rc = add_candidate(u, OFFERED, &in);
+    if (rc != 0)
+        return rc;
+    if (u->phase == RN_UP_LOOKING) {
+        order(u);
+        choose(u);
+    }
+    return 0;
+}
+
+void rn_upstream_withdraw(struct rn_upstream *u, const char *address) {
+    for (size_t i = 0; i < u->n; i++) {
+        if (strcmp(u->v[i].address, address) != 0)
+            continue;
+        free(u->v[i].address);
+        free(u->v[i].from);
+        memmove(&u->v[i], &u->v[i + 1], (u->n - i - 1) * sizeof u->v[i]);
+        u->n--;
+        if (u->at > i)
+            u->at--;
+        return;
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * upstream.h — a subscription: finds a provider for a stream, fetches, verifies, follows, replaces it.
+ * upstream.h — a subscription: finds a provider for a stream, fetches, verifies, follows, replaces it. The same
+ * brings back the lost end of a stream of our own.
  * May touch: discovery and sync instances, peers, the stream.
  */
 #ifndef RN_NODE_UPSTREAM_H
@@ -37,6 +38,25 @@ void rn_upstream_describe(const struct rn_upstream *u, struct rn_jw *w);
 struct runnel_candidate;
 void rn_upstream_found(struct rn_node *n, uint64_t watch, const char *from, const struct runnel_candidate *const *list,
                        size_t count);
+
+/* ---- sessions that the other side dialled (offer.c) ---- */
+
+struct rn_session;
+/* A node has dialled us: it is a candidate for the streams of which it says to be the author, and for what
+ * is being recovered. */
+void rn_upstreams_offer(struct rn_node *n, struct rn_session *s);
+/* The session of this address is gone for good. */
+void rn_upstreams_lost(struct rn_node *n, const char *address);
+
+/* ---- the lost end of an own stream (recover.c) ---- */
+
+/* Fetches an own stream until `count` observations are here: from `address` (NULL: only those that discovery
+ * names), or from whoever else has them. No subscription is noted; it ends when all is here, or with the node.
+ * The stream must be ready, in trouble until then, and not in a commit of the author's. Again for the same
+ * stream: another address, a greater count. 0 or a negative code. */
+int rn_upstream_recover(struct rn_stream *s, const char *address, uint64_t count);
+/* Whether that is under way. */
+int rn_upstream_recovering(const struct rn_stream *s);
 
 /* ---- durable subscriptions (subscribe.c) ---- */
 

@@ -15,7 +15,8 @@ BED_TESTS = \
   tests/node/drop \
   tests/node/subscribe \
   tests/node/life \
-  tests/node/damage
+  tests/node/damage \
+  tests/node/author
 check_PROGRAMS += $(BED_TESTS)
 TESTS += $(BED_TESTS)
 tests_node_session_SOURCES = tests/node/session.c
@@ -48,3 +49,6 @@ tests_node_damage_LDADD = $(BED_LIBS)
 tests_node_drop_SOURCES = tests/node/drop.c
 tests_node_drop_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_drop_LDADD = $(BED_LIBS)
+tests_node_author_SOURCES = tests/node/author.c
+tests_node_author_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_author_LDADD = $(BED_LIBS)
