@@ -25,7 +25,7 @@ struct rn_world {
     struct rn_world_conf conf;
     struct rn_env env;
     struct event_base *base;
-    struct event *alarm, *wake, *posted;
+    struct event *alarm, *wake, *posted, *failed;
     int64_t alarm_at;
     int event_fd;
     pthread_mutex_t mutex; /* guards `posts` */
@@ -33,6 +33,9 @@ struct rn_world {
     struct rn_list dirs;   /* of struct dir */
     runnel_fn *turn;
     void *turn_arg;
+    runnel_done *on_failure;
+    void *failure_arg;
+    struct runnel_err why; /* it has failed */
 };
 
 struct post {
@@ -165,6 +168,23 @@ static void on_posted(evutil_socket_t fd, short what, void *arg) {
     run_posts(arg);
 }
 
+/* ---- failure ---- */
+
+static void on_failed(evutil_socket_t fd, short what, void *arg) {
+    const struct rn_world *w = arg;
+    (void)fd;
+    (void)what;
+    if (w->on_failure != NULL)
+        w->on_failure(w->failure_arg, &w->why);
+}
+
+static void failed(void *ctx, const struct runnel_err *why) {
+    struct rn_world *w = ctx;
+    if (w->why.code == 0)
+        w->why = *why;
+    event_active(w->failed, EV_TIMEOUT, 0);
+}
+
 /* ---- the rest ---- */
 
 static void random_bytes(void *ctx, void *p, size_t n) {
@@ -223,6 +243,7 @@ static void fill_env(struct rn_world *w) {
         .loop = loop,
         .dir = rn_world_dir,
         .log = w->conf.log,
+        .failed = failed,
         .uid = (int64_t)geteuid(),
     };
 }
@@ -239,7 +260,8 @@ static int make_events(struct rn_world *w) {
     w->alarm = evtimer_new(w->base, on_alarm, w);
     w->wake = evtimer_new(w->base, on_wake, w);
     w->posted = event_new(w->base, w->event_fd, EV_READ | EV_PERSIST, on_posted, w);
-    if (w->alarm == NULL || w->wake == NULL || w->posted == NULL)
+    w->failed = evtimer_new(w->base, on_failed, w);
+    if (w->alarm == NULL || w->wake == NULL || w->posted == NULL || w->failed == NULL)
         return -1;
     return event_add(w->posted, NULL);
 }
@@ -277,6 +299,7 @@ void rn_world_free(struct rn_world *w) {
     free_event(w->alarm);
     free_event(w->wake);
     free_event(w->posted);
+    free_event(w->failed);
     if (w->base != NULL)
         event_base_free(w->base);
     if (w->event_fd >= 0)
@@ -298,4 +321,9 @@ struct event_base *rn_world_base(struct rn_world *w) {
 void rn_world_serve(struct rn_world *w, runnel_fn *turn, void *arg) {
     w->turn = turn;
     w->turn_arg = arg;
+}
+
+void rn_world_on_failure(struct rn_world *w, runnel_done *failed_fn, void *arg) {
+    w->on_failure = failed_fn;
+    w->failure_arg = arg;
 }

@@ -26,6 +26,8 @@ const struct rn_env *rn_world_env(struct rn_world *w);
 struct event_base *rn_world_base(struct rn_world *w);
 /* Whom the alarm and the wake call. */
 void rn_world_serve(struct rn_world *w, runnel_fn *turn, void *arg);
+/* Whom a node that has failed calls, later, with why. */
+void rn_world_on_failure(struct rn_world *w, runnel_done *failed, void *arg);
 /* The directory of an instance, made if need be; as env's dir. */
 const char *rn_world_dir(void *world, uint32_t kind, const char *name, struct runnel_err *err);
 

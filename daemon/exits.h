@@ -10,7 +10,7 @@ enum rn_exit {
     RN_EXIT_CONFIG = 1, /* an error in the config, or no such plugin */
     RN_EXIT_USAGE = 2,  /* the command line */
     RN_EXIT_START = 3,  /* it cannot start: directory, identity, a plugin */
-    RN_EXIT_FAILED = 4  /* it ran, and failed; or a second signal ended it */
+    RN_EXIT_FAILED = 4  /* it ran, and failed: to be started again; or a second signal ended it */
 };
 
 #endif

@@ -66,6 +66,17 @@ static void on_end(evutil_socket_t sig, short what, void *arg) {
     stop(r);
 }
 
+/* What has failed is better in a new process, which the service manager starts. */
+static void on_failure(void *arg, const struct runnel_err *err) {
+    struct run *r = arg;
+    (void)err; /* logged where it happened */
+    if (r->stopping)
+        return;
+    r->exit = RN_EXIT_FAILED;
+    rn_log(r->log, RUNNEL_ERROR, "daemon", "stopping, to be started again (exit code %d)", (int)RN_EXIT_FAILED);
+    stop(r);
+}
+
 static void on_hangup(evutil_socket_t sig, short what, void *arg) {
     const struct run *r = arg;
     (void)sig;
@@ -135,6 +146,7 @@ static enum rn_exit serve(struct run *r) {
     if (rn_node_new(rn_world_env(r->world), r->conf, r->registry, &r->pair.id, &r->node, &err) != 0)
         return cannot_start(r, &err);
     rn_world_serve(r->world, turn, r->node);
+    rn_world_on_failure(r->world, on_failure, r);
     if (rn_node_start(r->node, ready, r, &err) != 0)
         return cannot_start(r, &err);
     if (event_base_dispatch(rn_world_base(r->world)) < 0) {

@@ -39,6 +39,9 @@ struct rn_env {
      * why) or in the simulator (err untouched). The string lives as long as the env. */
     const char *(*dir)(void *ctx, uint32_t kind, const char *name, struct runnel_err *err);
     const struct rn_log *log;
+    /* The node can do its work no more, and only a new process could: have this one stop the node, soon,
+     * and end so that it is started again. NULL: the node stays as it is. */
+    void (*failed)(void *ctx, const struct runnel_err *why);
     int64_t uid; /* the user this process runs as, who has all rights over local links; -1: nobody */
 };
 

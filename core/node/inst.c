@@ -295,6 +295,18 @@ static void host_note_scan(struct runnel_inst *i, struct runnel_bytes prefix, ru
     }
 }
 
+/* ---- the host: the end ---- */
+
+static void host_failed(struct runnel_inst *i, const struct runnel_err *why) {
+    struct runnel_err err = *why;
+    if (gone(i))
+        return;
+    (void)rn_wrap(&err, "%s has failed for good", i->path);
+    rn_log(i->env->log, RUNNEL_ERROR, i->area, "%s", err.msg);
+    if (i->s->failed != NULL)
+        i->s->failed(i->s->node, &err);
+}
+
 static void fill_host(struct runnel_inst *i) {
     i->host = (struct runnel_host){
         .size = sizeof i->host,
@@ -311,6 +323,7 @@ static void fill_host(struct runnel_inst *i) {
         .note_put = host_note_put,
         .note_scan = host_note_scan,
         .up = i->s->up[i->plugin->kind],
+        .failed = host_failed,
     };
 }
 

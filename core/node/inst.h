@@ -29,6 +29,8 @@ struct rn_inst_services {
                      runnel_done *done, void *arg);
     void (*note_scan)(void *node, uint32_t kind, const char *name, struct runnel_bytes prefix, runnel_pair *pair,
                       runnel_done *done, void *arg);
+    /* An instance has failed for good; it has been logged. May be NULL. */
+    void (*failed)(void *node, const struct runnel_err *why);
 };
 
 /* Makes the instance (plugin->create). `plugin` and `conf` outlive it; `name` is copied. 0, or a

@@ -23,6 +23,12 @@ static void discovered(struct runnel_inst *inst, uint64_t watch, const struct ru
 
 static const struct runnel_discovery_up discovery_up = {.size = sizeof discovery_up, .found = discovered};
 
+static void failed(void *node, const struct runnel_err *why) {
+    const struct rn_node *n = node;
+    if (n->phase < RN_STOPPING && n->env->failed)
+        n->env->failed(n->env->ctx, why);
+}
+
 /* ---- making ---- */
 
 static int make_parts(struct rn_node *n, struct runnel_err *err) {
@@ -42,8 +48,8 @@ static int make_parts(struct rn_node *n, struct runnel_err *err) {
 }
 
 static void lend(struct rn_node *n) {
-    n->services =
-        (struct rn_inst_services){.loop = &n->loop, .node = n, .note_put = rn_note_put, .note_scan = rn_note_scan};
+    n->services = (struct rn_inst_services){
+        .loop = &n->loop, .node = n, .note_put = rn_note_put, .note_scan = rn_note_scan, .failed = failed};
     n->services.up[RUNNEL_TRANSPORT] = &rn_session_up;
     n->services.up[RUNNEL_DISCOVERY] = &discovery_up;
 }

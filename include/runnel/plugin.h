@@ -105,6 +105,11 @@ struct runnel_host {
     /* The kind's upcalls: a const struct runnel_transport_up *, runnel_discovery_up *, ...; NULL
      * where the kind has none. */
     const void *up;
+    /* This instance can do nothing more, and only a new process could make it work again (an engine
+     * whose memory is not to be trusted any more). The host logs `why`, ends the node, orderly where
+     * that is possible, and the daemon with an exit code after which it is started again. The
+     * instance goes on answering, with errors, until it is stopped. */
+    void (*failed)(struct runnel_inst *inst, const struct runnel_err *why);
 };
 
 /* ---- the plugin ------------------------------------------------------------------------------- */

@@ -364,6 +364,10 @@ static const char *api_dir(struct runnel_inst *inst) {
     return inst->dir;
 }
 
+static void api_failed(struct runnel_inst *inst, const struct runnel_err *why) {
+    api_log(inst, RUNNEL_ERROR, "has failed for good: %s", why->msg);
+}
+
 static const struct runnel_host services = {
     .size = sizeof services,
     .now = api_now,
@@ -378,6 +382,7 @@ static const struct runnel_host services = {
     .dir = api_dir,
     .note_put = api_note_put,
     .note_scan = api_note_scan,
+    .failed = api_failed,
 };
 
 /* ---- the host ---- */

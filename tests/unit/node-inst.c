@@ -34,7 +34,7 @@ struct world {
     runnel_done *note_done;
     runnel_pair *note_pair;
     void *note_arg;
-    char asked[64];
+    char asked[96];
 };
 
 /* The probe stands in the world, so that the tests see it after destroy. */
@@ -100,12 +100,18 @@ static void note_scan(void *node, uint32_t kind, const char *name, struct runnel
     w->note_arg = arg;
 }
 
+static void note_failure(void *node, const struct runnel_err *why) {
+    struct world *w = node;
+    (void)snprintf(w->asked, sizeof w->asked, "%d %.60s", why->code, why->msg);
+}
+
 static int setup(void **state) {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
     test_env_init(&w->e);
     rn_loop_init(&w->l, &w->e.env);
-    w->s = (struct rn_inst_services){.loop = &w->l, .node = w, .note_put = note_put, .note_scan = note_scan};
+    w->s = (struct rn_inst_services){
+        .loop = &w->l, .node = w, .note_put = note_put, .note_scan = note_scan, .failed = note_failure};
     w->s.up[RUNNEL_TRANSPORT] = "up";
     w->done = -1;
     *state = w;
@@ -171,6 +177,18 @@ static void names(void **state) {
     assert_null(w->p.host->loop(w->inst));
     w->p.host->log(w->inst, RUNNEL_WARN, "hello %d", 7);
     assert_string_equal(w->e.line, "1 probe.wan: hello 7");
+}
+
+static void a_failure_is_passed_on(void **state) {
+    struct world *w = *state;
+    struct runnel_err err;
+    made(&w);
+    (void)rn_fail(&err, RUNNEL_EIO, "the engine stands still");
+    w->p.host->failed(w->inst, &err);
+    assert_string_equal(w->asked, "8 transport.wan has failed for good: the engine stands still");
+    assert_non_null(strstr(w->e.line, "transport.wan has failed for good: the engine stands still"));
+    w->s.failed = NULL;
+    w->p.host->failed(w->inst, &err); /* nobody listens */
 }
 
 static void create_fails(void **state) {
@@ -367,8 +385,19 @@ static void stop_abandoned(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(names), T(create_fails), T(start_fails),     T(no_directory), T(timers),         T(defer_and_post),
-        T(notes), T(stop_orderly), T(note_unanswered), T(stop_at_once), T(stop_abandoned), T(stop_never_started),
+        T(names),
+        T(a_failure_is_passed_on),
+        T(create_fails),
+        T(start_fails),
+        T(no_directory),
+        T(timers),
+        T(defer_and_post),
+        T(notes),
+        T(stop_orderly),
+        T(note_unanswered),
+        T(stop_at_once),
+        T(stop_abandoned),
+        T(stop_never_started),
     };
     return cmocka_run_group_tests_name("node-inst", tests, NULL, NULL);
 }

@@ -183,6 +183,7 @@ static void a_failed_sync_ends_everything_until_a_restart(void **state) {
     assert_non_null(strstr(a.msg, d.dir));
     assert_non_null(strstr(a.msg, "restart the daemon"));
     shim_fail_syncs(false);
+    assert_true(host_logged(d.s.host, "has failed for good"));
     assert_int_equal(store_put(&d.s, "c", "never"), RUNNEL_EIO);
     store_get(&d.s, text("a"), 0, 9, &a);
     assert_int_equal(a.code, RUNNEL_EIO);

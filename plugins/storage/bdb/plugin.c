@@ -18,6 +18,7 @@ struct bdb_conf {
 struct bdb {
     struct rn_bdb db;
     struct rn_list commits, reads;
+    bool told;                   /* that it has failed for good */
     bool armed;                  /* serve() will be called */
     struct runnel_timer *lasted; /* until then an end is an early one */
     runnel_done *stopped;
@@ -53,6 +54,17 @@ static void finish(struct bdb *s) {
     stopped(s->stopped_arg, NULL);
 }
 
+/* Nothing but a new process recovers a broken environment. */
+static void tell_broken(struct bdb *s) {
+    const struct runnel_host *host = s->db.host;
+    struct runnel_err why;
+    if (!s->db.broken || s->told || rn_bdb_begin(&s->db, &why) == 0)
+        return;
+    s->told = true;
+    if (host->size >= offsetof(struct runnel_host, failed) + sizeof host->failed && host->failed)
+        host->failed(s->db.inst, &why);
+}
+
 /* One turn: a group of commits, some reads, a checkpoint if it is due. What the callbacks ask for is
  * put aside for the next turn. */
 static void serve(void *arg) {
@@ -61,6 +73,7 @@ static void serve(void *arg) {
     rn_bdb_commit_some(&s->db, &s->commits);
     rn_bdb_read_some(&s->db, &s->reads);
     rn_bdb_checkpoint(&s->db);
+    tell_broken(s);
     if (!rn_list_empty(&s->commits) || !rn_list_empty(&s->reads))
         arm(s);
     else if (s->stopped)
