@@ -151,6 +151,8 @@ static void finish_failed(struct reading *r, const struct runnel_err *err) {
         return;
     }
     rn_err_copy(&why, err);
+    if (why.code == RUNNEL_ENOTFOUND)
+        rn_fail(&why, RUNNEL_EDAMAGED, "it is missing there");
     rn_wrap(&why, "stream %s: block %llu cannot be read from the store", rn_id_format(&r->stream->desc->id, id),
             (unsigned long long)r->k);
     rn_stream_log(r->stream, RUNNEL_ERROR, "store", "%s", why.msg);

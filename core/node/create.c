@@ -189,6 +189,15 @@ void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn
         rn_call_fail(call, &err);
         return;
     }
+    if (!s && rn_map_get(n->lost, d->id.b, sizeof d->id.b)) {
+        rn_descriptor_free(d);
+        rn_fail(
+            &err, RUNNEL_EDAMAGED,
+            "create: this stream was here and its record in the store is damaged: begun anew it would contradict "
+            "what was signed; bring it back from a peer or a backup, or use another descriptor, for one with prior");
+        rn_call_fail(call, &err);
+        return;
+    }
     if (!s && rn_map_count(n->streams) >= RN_MAX_STREAMS) {
         rn_descriptor_free(d);
         rn_fail(&err, RUNNEL_ETOOBIG, "create: this node has %d streams (limit STREAMS)", RN_MAX_STREAMS);

@@ -48,6 +48,8 @@ struct rn_node {
 
     struct rn_map *streams; /* stream id → struct rn_stream */
     uint32_t next_number;
+    struct rn_map *lost; /* ids whose stream record is damaged: nobody may begin them anew here */
+    uint32_t n_aside;    /* damaged blocks that are set aside */
     struct rn_author author;
     struct rn_gone gone_streams; /* dropped */
 

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * load.c — what the store remembers of streams is read at start and checked (stream.h).
+ * load.c — what the store remembers of streams is read at start (stream.h).
  * May touch: the store.
  *
- * First all stream records in one scan; then for each stream, one after the other: its state, the
- * peaks of its tree, its open block. The root that comes out must be that of the head.
+ * First all stream records in one scan; then all state records, for numbers that no stream has; then each stream,
+ * one after the other (loadstream.c). A stream record that is damaged names its stream by its key, and the head in
+ * its state record by the hash of the descriptor: so its number can be found again while its descriptor is whole.
+ * What cannot be found again is remembered by its id: nobody may begin that stream anew here, since its author
+ * would contradict what it has signed.
  */
 #include "base/err.h"
 #include "node/inner.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* A stream record that fails its check. */
+struct hurt {
+    struct rn_list link;
+    struct runnel_id id;
+    struct rn_descriptor *desc; /* NULL: damaged too */
+};
 
 struct loading {
     struct rn_op op;
@@ -17,22 +27,25 @@ struct loading {
     void *arg;
     struct rn_stream **list; /* all that were found, to be completed */
     size_t n, cap, at;
-    struct runnel_err err; /* the first thing that went wrong */
-
-    /* of the stream at hand */
-    struct rn_state_record state;
-    struct rn_buf state_bytes; /* what `state` points into */
-    struct rn_peaks peaks;
-    uint32_t level;
-    uint64_t leaves; /* closed ones, the descriptor's included */
+    struct rn_map *numbers; /* those in use */
+    struct rn_list hurt;    /* of struct hurt */
+    struct runnel_err err;  /* why the node cannot go on */
 };
 
-static void next_stream(struct loading *l);
-static void next_peak(struct loading *l);
+static void next_stream(void *arg, const struct runnel_err *err);
+
+static void hurt_free(struct hurt *h) {
+    rn_list_del(&h->link);
+    rn_descriptor_free(h->desc);
+    free(h);
+}
 
 static void loading_free(struct rn_op *op) {
     struct loading *l = (struct loading *)op;
-    rn_buf_free(&l->state_bytes);
+    while (!rn_list_empty(&l->hurt))
+        hurt_free(rn_list_of(l->hurt.next, struct hurt, link));
+    if (l->numbers)
+        rn_map_free(l->numbers);
     free(l->list);
     free(l);
 }
@@ -45,217 +58,213 @@ static void finish(struct loading *l) {
     done(arg, err.code ? &err : NULL);
 }
 
-/* The stream at hand cannot be read. Damage is its own trouble and does not stop the node. */
-static void fail(struct loading *l, const struct runnel_err *err) {
-    struct rn_stream *s = l->list[l->at];
-    struct runnel_err why;
-    char id[RN_ID_TEXT];
-    rn_err_copy(&why, err);
-    if (err->code != RUNNEL_EDAMAGED && err->code != RUNNEL_ENOTFOUND) {
-        l->err = why;
-        rn_wrap(&l->err, "stream %s cannot be read from the store", rn_id_format(&s->desc->id, id));
-        finish(l);
-        return;
-    }
-    rn_wrap(&why, "it cannot be read from the store");
-    rn_stream_trouble(s, &why);
-    s->ready = 1;
-    l->at++;
-    next_stream(l);
+static int no_memory(struct loading *l) {
+    return rn_fail(&l->err, RUNNEL_ENOMEM, "out of memory while streams are loaded");
 }
 
-static int keep(struct loading *l, struct rn_stream *s) {
+/* Takes a stream up; the descriptor is taken over. */
+static int keep(struct loading *l, struct rn_descriptor *d, uint32_t number) {
+    struct rn_stream *s;
+    uint8_t key[4];
+    rn_put_le32(key, number);
     if (l->n == l->cap) {
         size_t cap = l->cap ? 2 * l->cap : 64;
         struct rn_stream **v = realloc(l->list, cap * sizeof(struct rn_stream *));
-        if (!v)
-            return -RUNNEL_ENOMEM;
+        if (!v) {
+            rn_descriptor_free(d);
+            return no_memory(l);
+        }
         l->list = v;
         l->cap = cap;
     }
+    if (rn_stream_new(l->node, d, number, &s) != 0 || rn_map_put(l->numbers, key, sizeof key, s) != 0)
+        return no_memory(l);
     l->list[l->n++] = s;
     return 0;
 }
 
-static int add_stream(struct loading *l, struct runnel_bytes key, struct runnel_bytes val) {
-    struct runnel_bytes text;
-    struct rn_descriptor *d;
-    struct rn_stream *s;
-    uint32_t number;
-    struct runnel_err *err = &l->err;
-    int rc = rn_record_open(l->node->hasher, key, &val, err);
-    if (rc == 0)
-        rc = rn_stream_record_get(val, &number, &text, err);
-    if (rc == 0)
-        rc = rn_descriptor_parse(l->node->hasher, text.p, text.n, &d, err);
-    if (rc != 0)
-        return rn_wrap(err, "a stream's record in the store");
-    if (key.n != 1 + sizeof d->id.b || memcmp(key.p + 1, d->id.b, sizeof d->id.b) != 0) {
-        rn_descriptor_free(d);
-        return rn_fail(err, RUNNEL_EDAMAGED, "a stream's record in the store stands under a key that is not its id");
-    }
-    rc = rn_stream_new(l->node, d, number, &s);
-    if (rc == 0)
-        rc = keep(l, s);
-    return rc == 0 ? 0 : rn_fail(err, -rc, "out of memory while streams are loaded");
+/* Remembers an id that must not be begun anew. */
+static void give_up(struct loading *l, const struct runnel_id *id, const char *what) {
+    char text[RN_ID_TEXT];
+    rn_node_log(l->node, RUNNEL_ERROR, "store",
+                "stream %s: %s; what is stored of it is left where it is and not served. Subscribe to it, if it is by "
+                "another author, and it is fetched again; else it is brought back from a peer or a backup",
+                rn_id_format(id, text), what);
+    if (rn_map_put(l->node->lost, id->b, sizeof id->b, l->node) != 0)
+        (void)no_memory(l);
 }
 
-static void on_record(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
-    struct loading *l = arg;
-    if (l->err.code || add_stream(l, key, val) == 0 || l->err.code != RUNNEL_EDAMAGED)
+/* ---- stream records ---- */
+
+/* The descriptor of a record that may be damaged: it is whole when it gives the id that its key says. */
+static int read_descriptor(struct loading *l, struct runnel_bytes key, struct runnel_bytes text,
+                           struct rn_descriptor **d) {
+    if (key.n != 1 + sizeof(*d)->id.b || rn_descriptor_parse(l->node->hasher, text.p, text.n, d, NULL) != 0)
+        return -RUNNEL_EDAMAGED;
+    if (memcmp(key.p + 1, (*d)->id.b, sizeof(*d)->id.b) == 0)
+        return 0;
+    rn_descriptor_free(*d);
+    return -RUNNEL_EDAMAGED;
+}
+
+/* The record fails its check: it waits for the scan of the states. */
+static void add_hurt(struct loading *l, struct runnel_bytes key, struct runnel_bytes record) {
+    struct rn_descriptor *d = NULL;
+    struct hurt *h;
+    if (key.n != 1 + sizeof h->id.b) {
+        rn_node_log(l->node, RUNNEL_ERROR, "store", "a stream record under a damaged key is passed over");
         return;
-    rn_node_log(l->node, RUNNEL_ERROR, "store", "%s; it is left where it is, and not served", l->err.msg);
-    l->err.code = 0;
+    }
+    if (record.n < 5 + RN_RECORD_CHECK ||
+        read_descriptor(l, key, (struct runnel_bytes){record.p + 5, record.n - 5 - RN_RECORD_CHECK}, &d) != 0)
+        d = NULL;
+    if (!(h = calloc(1, sizeof *h))) {
+        rn_descriptor_free(d);
+        (void)no_memory(l);
+        return;
+    }
+    memcpy(h->id.b, key.p + 1, sizeof h->id.b);
+    h->desc = d;
+    rn_list_init(&h->link);
+    rn_list_add(&l->hurt, &h->link);
 }
 
-static void on_scanned(void *arg, const struct runnel_err *err) {
+static void on_record(void *arg, struct runnel_bytes key, struct runnel_bytes record) {
+    struct loading *l = arg;
+    struct runnel_bytes val = record, text;
+    struct rn_buf corrected = {.n = 0};
+    struct rn_descriptor *d;
+    uint32_t number;
+    if (l->err.code)
+        return;
+    int rc = rn_record_open(l->node->hasher, key, &val, NULL);
+    if (rc != 0 && (rc = rn_record_correct(l->node->hasher, key, record, &corrected)) == 0) {
+        rn_node_log(l->node, RUNNEL_WARN, "store", "a bit of a stream record was flipped on the disk; it is put right");
+        val = rn_buf_bytes(&corrected);
+    }
+    if (rc == 0)
+        rc = rn_stream_record_get(val, &number, &text, NULL);
+    if (rc == 0)
+        rc = read_descriptor(l, key, text, &d);
+    if (rc == 0)
+        (void)keep(l, d, number);
+    else
+        add_hurt(l, key, record);
+    rn_buf_free(&corrected);
+}
+
+/* ---- state records of numbers that no stream has ---- */
+
+/* The stream whose state this is: the id is in the hash of the descriptor. */
+static int id_of_state(struct loading *l, struct runnel_bytes key, struct runnel_bytes val, struct runnel_id *id,
+                       int *own) {
+    struct rn_state_record r;
+    struct rn_signed_head h;
+    if (rn_record_open(l->node->hasher, key, &val, NULL) != 0 || rn_state_record_get(val, &r, NULL) != 0 ||
+        r.head.n == 0 || rn_signed_head_decode(r.head.p, r.head.n, &h, NULL) != 0)
+        return -RUNNEL_EDAMAGED;
+    *id = rn_stream_id(&h.head.descriptor);
+    *own = rn_node_check_head(l->node, &h.head, &h.attestation, &l->node->id, NULL, NULL) == 0;
+    return 0;
+}
+
+static struct hurt *hurt_of(struct loading *l, const struct runnel_id *id) {
+    rn_list_for (it, &l->hurt) {
+        struct hurt *h = rn_list_of(it, struct hurt, link);
+        if (rn_id_equal(&h->id, id))
+            return h;
+    }
+    return NULL;
+}
+
+static void on_state(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
+    struct loading *l = arg;
+    struct runnel_id id;
+    uint8_t name[4];
+    char text[RN_ID_TEXT];
+    int own;
+    if (l->err.code || key.n != 5)
+        return;
+    uint32_t number = (uint32_t)key.p[1] << 24 | (uint32_t)key.p[2] << 16 | (uint32_t)key.p[3] << 8 | key.p[4];
+    rn_put_le32(name, number);
+    if (rn_map_get(l->numbers, name, sizeof name))
+        return;
+    if (number >= l->node->next_number && number < UINT32_MAX)
+        l->node->next_number = number + 1;
+    if (id_of_state(l, key, val, &id, &own) != 0)
+        return;
+    struct hurt *h = hurt_of(l, &id);
+    if (h && h->desc && !rn_stream_find(l->node, &id)) {
+        rn_node_log(l->node, RUNNEL_WARN, "store", "stream %s: its record is damaged, and made again from its state",
+                    rn_id_format(&id, text));
+        struct rn_descriptor *d = h->desc;
+        h->desc = NULL;
+        hurt_free(h);
+        (void)keep(l, d, number);
+    } else if (!h && own && !rn_stream_find(l->node, &id) && !rn_dropped(l->node, &id)) {
+        give_up(l, &id, "its record is missing in the store");
+    }
+}
+
+static void on_states(void *arg, const struct runnel_err *err) {
+    struct loading *l = arg;
+    if (err && !l->err.code) {
+        rn_err_copy(&l->err, err);
+        rn_wrap(&l->err, "the store's list of states");
+    }
+    while (!rn_list_empty(&l->hurt)) {
+        struct hurt *h = rn_list_of(l->hurt.next, struct hurt, link);
+        give_up(l, &h->id, "its record in the store is damaged");
+        hurt_free(h);
+    }
+    if (l->err.code)
+        finish(l);
+    else
+        next_stream(l, NULL);
+}
+
+static void on_records(void *arg, const struct runnel_err *err) {
     struct loading *l = arg;
     if (err && !l->err.code) {
         rn_err_copy(&l->err, err);
         rn_wrap(&l->err, "the store's list of streams");
     }
-    if (l->err.code)
+    if (l->err.code) {
         finish(l);
-    else
-        next_stream(l);
+        return;
+    }
+    struct rn_place from = rn_place_area('H'), to = rn_place_behind(&from);
+    rn_store_scan(&l->node->store, &from, &to, on_state, on_states, l);
 }
 
-/* The signed head of a record, checked against its stream. */
-static int read_head(struct rn_stream *s, struct runnel_bytes b, struct rn_signed_head *out, struct runnel_err *err) {
-    int rc = rn_signed_head_decode(b.p, b.n, out, err);
-    if (rc != 0)
-        return rc;
-    if (!rn_hash_equal(&out->head.descriptor, &s->desc->hash))
-        return rn_fail(err, RUNNEL_EDAMAGED, "its head is of another stream");
-    return rn_node_check_head(s->node, &out->head, &out->attestation, &s->desc->author, NULL, err);
-}
-
-static int complete(struct loading *l, struct runnel_bytes open, struct runnel_err *err) {
-    struct rn_stream *s = l->list[l->at];
-    struct rn_tail tail;
-    int rc = rn_tail_load(&tail, l->node->hasher, &l->peaks, l->state.held, l->state.last, open, err);
-    if (rc != 0)
-        return rc;
-    rn_tail_free(&s->tail);
-    s->tail = tail;
-    if (l->state.head.n) {
-        rc = read_head(s, l->state.head, &s->head, err);
-        if (rc != 0)
-            return rc;
-        if (s->head.head.count > s->tail.count)
-            return rn_fail(err, RUNNEL_EDAMAGED, "its head counts %llu observations, %llu are here",
-                           (unsigned long long)s->head.head.count, (unsigned long long)s->tail.count);
-        struct rn_hash root = rn_tail_root(&s->tail);
-        if (s->head.head.count == s->tail.count && !rn_hash_equal(&root, &s->head.head.root))
-            return rn_fail(err, RUNNEL_EDAMAGED, "its tree does not give the root of its head");
-        s->has_head = 1;
-        rc = rn_buf_add(&s->head_bytes, l->state.head.p, l->state.head.n);
-    }
-    s->ready = 1;
-    return rc == 0 ? 0 : rn_fail(err, -rc, "out of memory");
-}
-
-static void on_open_block(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
-    struct loading *l = arg;
-    struct runnel_err why;
-    if (err) {
-        fail(l, err);
-        return;
-    }
-    if (complete(l, data, &why) != 0) {
-        fail(l, &why);
-        return;
-    }
-    l->at++;
-    next_stream(l);
-}
-
-static void read_open_block(struct loading *l) {
-    struct rn_stream *s = l->list[l->at];
-    if (l->state.held % RN_MAX_BLOCK == 0) {
-        on_open_block(l, (struct runnel_bytes){NULL, 0}, NULL);
-        return;
-    }
-    struct rn_place p = rn_place_block(s->number, l->state.held / RN_MAX_BLOCK);
-    rn_store_get(&l->node->store, &p, 0, RN_BLOCK_BYTES, on_open_block, l);
-}
-
-static void on_peak(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
-    struct loading *l = arg;
-    struct runnel_err why;
-    struct rn_entry e;
-    uint32_t off;
-    struct rn_place p = rn_place_node(l->list[l->at]->number, l->level, (l->leaves >> l->level) - 1, &off);
-    if (!err && rn_entry_read(l->node->hasher, &p, off, l->level, data, &e, &why) != 0)
-        err = &why;
-    if (err) {
-        fail(l, err);
-        return;
-    }
-    l->peaks.peak[l->level] = e.hash;
-    l->level++;
-    next_peak(l);
-}
-
-static void next_peak(struct loading *l) {
-    while (l->level < RN_TREE_LEVELS && !(l->leaves >> l->level & 1))
-        l->level++;
-    if (l->level == RN_TREE_LEVELS) {
-        read_open_block(l);
-        return;
-    }
-    uint32_t off;
-    struct rn_place p = rn_place_node(l->list[l->at]->number, l->level, (l->leaves >> l->level) - 1, &off);
-    rn_store_get(&l->node->store, &p, off, RN_LEAF_ENTRY, on_peak, l);
-}
-
-static void on_state(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
-    struct loading *l = arg;
-    struct runnel_err why;
-    if (err && err->code == RUNNEL_ENOTFOUND) { /* descriptor known, nothing held yet */
-        l->list[l->at]->ready = 1;
-        l->at++;
-        next_stream(l);
-        return;
-    }
-    if (err) {
-        fail(l, err);
-        return;
-    }
-    struct rn_place p = rn_place_state(l->list[l->at]->number);
-    rn_buf_clear(&l->state_bytes);
-    int rc = rn_record_open(l->node->hasher, rn_place_bytes(&p), &data, &why);
-    if (rc != 0)
-        rn_wrap(&why, "its state");
-    if (rc == 0 && (rc = rn_buf_add(&l->state_bytes, data.p, data.n)) != 0)
-        rn_fail(&why, -rc, "out of memory");
-    if (rc == 0)
-        rc = rn_state_record_get(rn_buf_bytes(&l->state_bytes), &l->state, &why);
-    if (rc != 0) {
-        fail(l, &why);
-        return;
-    }
-    l->leaves = 1 + l->state.held / RN_MAX_BLOCK;
-    memset(&l->peaks, 0, sizeof l->peaks);
-    l->peaks.n = l->leaves;
-    l->level = 0;
-    next_peak(l);
-}
+/* ---- one after the other ---- */
 
 /* Every step goes through the storage's callback, so that this cannot recurse over many streams. */
-static void next_stream(struct loading *l) {
-    if (l->at == l->n) {
+static void next_stream(void *arg, const struct runnel_err *err) {
+    struct loading *l = arg;
+    if (err)
+        rn_err_copy(&l->err, err);
+    if (l->err.code || l->at == l->n) {
         finish(l);
         return;
     }
-    struct rn_place p = rn_place_state(l->list[l->at]->number);
-    rn_store_get(&l->node->store, &p, 0, 4096, on_state, l);
+    if (rn_stream_load(l->list[l->at++], next_stream, l) != 0) {
+        (void)no_memory(l);
+        finish(l);
+    }
 }
 
 void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg) {
     struct loading *l = calloc(1, sizeof *l);
-    if (!l) {
+    uint8_t seed[16];
+    n->env->random(n->env->ctx, seed, sizeof seed);
+    if (l) {
+        rn_list_init(&l->hurt);
+        l->numbers = rn_map_new(seed);
+    }
+    if (!l || !l->numbers) {
         struct runnel_err err;
+        free(l);
         rn_fail(&err, RUNNEL_ENOMEM, "out of memory while streams are loaded");
         done(arg, &err);
         return;
@@ -265,5 +274,5 @@ void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg) {
     l->arg = arg;
     rn_op_begin(&n->ops, &l->op, loading_free);
     struct rn_place from = rn_place_area('S'), to = rn_place_behind(&from);
-    rn_store_scan(&n->store, &from, &to, on_record, on_scanned, l);
+    rn_store_scan(&n->store, &from, &to, on_record, on_records, l);
 }

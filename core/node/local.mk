@@ -31,6 +31,7 @@ libnode_la_SOURCES = \
   core/node/kind.c \
   core/node/live.c \
   core/node/load.c \
+  core/node/loadstream.c \
   core/node/loop.c core/node/loop.h \
   core/node/methods.c core/node/methods.h \
   core/node/near.c core/node/near.h \
@@ -51,6 +52,7 @@ libnode_la_SOURCES = \
   core/node/store.c core/node/store.h \
   core/node/stream.c core/node/stream.h \
   core/node/subscribe.c \
+  core/node/walk.c core/node/walk.h \
   core/node/upstream.c core/node/upstream.h \
   core/node/upstreamstate.h \
   core/node/verify.c

@@ -39,10 +39,11 @@ static int make_parts(struct rn_node *n, struct runnel_err *err) {
     n->streams = rn_map_new(seed);
     n->peers = rn_map_new(seed);
     n->upstreams = rn_map_new(seed);
+    n->lost = rn_map_new(seed);
     n->blocks = rn_blocks_new(n);
     if (rn_gone_init(n, seed) != 0)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
-    if (!n->hasher || !n->streams || !n->peers || !n->upstreams || !n->blocks)
+    if (!n->hasher || !n->streams || !n->peers || !n->upstreams || !n->lost || !n->blocks)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     return 0;
 }
@@ -125,6 +126,8 @@ void rn_node_free(struct rn_node *n) {
             rn_stream_free(e->val);
         rn_map_free(n->streams);
     }
+    if (n->lost)
+        rn_map_free(n->lost);
     rn_hasher_free(n->hasher);
     rn_loop_free(&n->loop);
     free(n);

@@ -71,6 +71,13 @@ struct rn_place rn_place_erasing(uint32_t number) {
     return rn_place_number('E', number);
 }
 
+struct rn_place rn_place_aside(uint32_t number, uint64_t block) {
+    struct rn_place p = begin('X');
+    add_be(&p, number, 4);
+    add_be(&p, block, 8);
+    return p;
+}
+
 uint32_t rn_entry_size(uint32_t level) {
     return level == 0 ? RN_LEAF_ENTRY : RN_NODE_ENTRY;
 }

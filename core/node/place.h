@@ -12,7 +12,9 @@
  *   'E' number (4)                     the records of this number are being erased: its stream was dropped
  *   'U' SHA-256 of the text (16)       a subscription: the text it was asked for by
  *   'N' kind (1) name length (1) name key   a note of an instance
- * Records of 'M', 'S', 'H', 'D', 'E', 'U' and 'N' end with a check, and so does each node within a pack (record.h).
+ *   'X' number (4) block (8)           a damaged block that was set aside when another took its place
+ * Records of 'M', 'S', 'H', 'D', 'E', 'U', 'N' and 'X' end with a check, and so does each node within a pack
+ * (record.h).
  */
 #ifndef RN_NODE_PLACE_H
 #define RN_NODE_PLACE_H
@@ -45,6 +47,7 @@ struct rn_place rn_place_tombstone(const struct runnel_id *id);
 struct rn_place rn_place_erasing(uint32_t number);
 /* What all keys of a stream's number begin with in an area. */
 struct rn_place rn_place_number(char area, uint32_t number);
+struct rn_place rn_place_aside(uint32_t number, uint64_t block);
 /* The pack that holds a node; *off is the byte at which the node's entry stands. */
 struct rn_place rn_place_node(uint32_t number, uint32_t level, uint64_t index, uint32_t *off);
 struct rn_place rn_place_subscription(struct rn_hasher *h, const char *text);

@@ -27,6 +27,21 @@ int rn_record_open(struct rn_hasher *h, struct runnel_bytes key, struct runnel_b
     return 0;
 }
 
+int rn_record_correct(struct rn_hasher *h, struct runnel_bytes key, struct runnel_bytes record, struct rn_buf *out) {
+    rn_buf_clear(out);
+    int rc = rn_buf_add(out, record.p, record.n);
+    for (size_t bit = 0; rc == 0 && bit < 8 * record.n; bit++) {
+        struct runnel_bytes value = rn_buf_bytes(out);
+        out->p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        if (rn_record_open(h, key, &value, NULL) == 0) {
+            rn_buf_cut(out, value.n);
+            return 0;
+        }
+        out->p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    return rc ? rc : -RUNNEL_EDAMAGED;
+}
+
 /* The key that an entry's check covers: the pack's, and where in it the entry stands. */
 static struct rn_place entry_key(const struct rn_place *pack, uint32_t off) {
     struct rn_place p = *pack;

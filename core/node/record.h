@@ -22,6 +22,10 @@ void rn_record_seal(struct rn_hasher *h, struct runnel_bytes key, struct runnel_
 /* Checks a record as the store gave it, and cuts it to its value. 0 or -RUNNEL_EDAMAGED. */
 int rn_record_open(struct rn_hasher *h, struct runnel_bytes key, struct runnel_bytes *record, struct runnel_err *err);
 
+/* Where one bit that is flipped explains why a record fails its check: `out` gets the value as it was. 0, or
+ * -RUNNEL_EDAMAGED: more than that is wrong; or -RUNNEL_ENOMEM. */
+int rn_record_correct(struct rn_hasher *h, struct runnel_bytes key, struct runnel_bytes record, struct rn_buf *out);
+
 /* A node of a tree, as packs hold them. */
 struct rn_entry {
     struct rn_hash hash;

@@ -41,6 +41,7 @@ void rn_stream_free(struct rn_stream *s) {
     rn_list_del(&s->dirty);
     rn_tail_free(&s->tail);
     rn_buf_free(&s->head_bytes);
+    rn_buf_free(&s->promised);
     rn_descriptor_free(s->desc);
     free(s);
 }
@@ -142,7 +143,7 @@ void rn_stream_trouble(struct rn_stream *s, const struct runnel_err *why) {
 
 void rn_stream_untroubled(struct rn_stream *s) {
     char id[RN_ID_TEXT];
-    if (!s->trouble.code || s->trouble.code == RUNNEL_EFORK)
+    if (!s->trouble.code || s->trouble.code == RUNNEL_EFORK || s->promised_count > s->tail.count)
         return;
     s->trouble = (struct runnel_err){.code = 0};
     rn_stream_log(s, RUNNEL_NOTICE, "store", "stream %s: whole again, with %llu observations",
@@ -241,6 +242,8 @@ int rn_growth_add_run(struct rn_growth *g, uint64_t seq, int64_t base, struct ru
 void rn_growth_state(struct rn_growth *g, struct runnel_bytes head) {
     struct rn_buf b = {.n = 0};
     struct rn_place p = rn_place_state(g->stream->number);
+    if (g->stream->promised_count > g->next.count)
+        head = rn_buf_bytes(&g->stream->promised);
     struct rn_state_record r = {.held = g->next.count, .last = g->next.last, .head = head};
     if (rn_state_record(&b, &r) != 0)
         g->changes->failed = b.failed;
@@ -253,10 +256,16 @@ int rn_growth_take(struct rn_growth *g, const struct rn_signed_head *head) {
     struct rn_tail old = s->tail;
     s->tail = g->next;
     g->next = old;
+    if (s->promised_count <= s->tail.count) {
+        rn_buf_free(&s->promised);
+        s->promised_count = 0;
+    }
     if (!head)
         return 0;
     s->head = *head;
     s->has_head = 1;
+    if (!s->own)
+        rn_stream_untroubled(s); /* what was missing is here again */
     rn_buf_clear(&s->head_bytes);
     return rn_signed_head_encode(head, &s->head_bytes);
 }
@@ -268,4 +277,12 @@ void rn_growth_free(struct rn_growth *g) {
 void rn_stream_changed(struct rn_stream *s) {
     rn_list_for (it, &s->follows)
         rn_follow_wake(rn_list_of(it, struct rn_follow, stream_link));
+}
+
+void rn_set_aside(struct rn_stream *s, uint64_t block, struct runnel_bytes bytes, struct rn_changes *c) {
+    struct rn_place p = rn_place_aside(s->number, block);
+    if (s->node->n_aside >= RN_ASIDE_MOST)
+        return;
+    s->node->n_aside++;
+    rn_changes_put(c, &p, bytes);
 }

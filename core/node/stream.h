@@ -40,6 +40,10 @@ struct rn_stream {
      * history has two branches; RUNNEL_EBUSY: its end is lost here and being fetched back (heads.c); else something
      * of it is damaged. What is whole is served. */
     struct runnel_err trouble;
+    /* Own: the newest head that was signed, while less is held than it counts; it stays in the state record, so that
+     * a restart does not forget it. Empty: none is known. */
+    struct rn_buf promised;
+    uint64_t promised_count;
 
     struct rn_list follows;   /* of struct rn_follow, by stream_link */
     struct rn_list publishes; /* own: of struct rn_publish, waiting to be appended */
@@ -76,7 +80,7 @@ int rn_stream_ref_fits(const struct rn_stream_ref *ref, const struct rn_descript
 /* Puts a stream in trouble: `why` names what is wrong and the remedy, not the stream. Logged and told to its
  * readers. A fork stays the trouble until the node restarts; of others the last counts. */
 void rn_stream_trouble(struct rn_stream *s, const struct runnel_err *why);
-/* It has none any more. Harmless when it had none. */
+/* It has none any more. Harmless when it had none; refused while a head is promised that is not held. */
 void rn_stream_untroubled(struct rn_stream *s);
 
 /* Whether the observations that it gets are the author's newest: own and without trouble, or followed live. */
@@ -113,7 +117,8 @@ int rn_growth_begin(struct rn_growth *g, struct rn_stream *s, const struct rn_ta
 int rn_growth_add(struct rn_growth *g, const struct rn_obs *o, size_t n, struct runnel_err *err);
 int rn_growth_add_run(struct rn_growth *g, uint64_t seq, int64_t base, struct runnel_bytes entries,
                       struct runnel_err *err);
-/* Adds the state record: what is held after this growth, and the head (encoded; empty: none). */
+/* Adds the state record: what is held after this growth, and the head (encoded; empty: none). A promised head that
+ * counts more stays in its place. */
 void rn_growth_state(struct rn_growth *g, struct runnel_bytes head);
 /* The growth is durable: the stream takes the tail over. `head` (NULL: as before) is now held whole. */
 int rn_growth_take(struct rn_growth *g, const struct rn_signed_head *head);
@@ -124,8 +129,15 @@ void rn_stream_changed(struct rn_stream *s);
 
 /* ---- loading at start ---- */
 
-/* Loads all streams from the store, then fires done. */
+/* Loads all streams from the store, as far as each is whole, then fires done; with an error only where memory
+ * runs out or the store cannot be read at all. */
 void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg);
+/* Loads one: state, tree, open block. `done` fires once, later; with an error only where memory runs out. 0 or
+ * -RUNNEL_ENOMEM. */
+int rn_stream_load(struct rn_stream *s, runnel_done *done, void *arg);
+/* Adds the bytes of a damaged block to what is set aside, if there is still room for it. */
+#define RN_ASIDE_MOST 64u
+void rn_set_aside(struct rn_stream *s, uint64_t block, struct runnel_bytes bytes, struct rn_changes *c);
 
 #ifdef __cplusplus
 }

@@ -187,18 +187,13 @@ static void reading_free(struct rn_op *op) {
     free(op);
 }
 
-static void on_note(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
-    struct rn_node *n = ((struct reading *)arg)->node;
+static void take_up(struct rn_node *n, struct runnel_bytes val) {
     char text[RN_REF_TEXT];
     struct rn_stream_ref ref;
     struct rn_upstream *u;
     struct runnel_err err;
     int added;
     err.msg[0] = '\0';
-    if (rn_record_open(n->hasher, key, &val, &err) != 0) {
-        rn_node_log(n, RUNNEL_ERROR, "store", "the note of a subscription: %s; subscribe again", err.msg);
-        return;
-    }
     if (val.n == 0 || val.n >= sizeof text) {
         rn_node_log(n, RUNNEL_ERROR, "store", "the note of a subscription is damaged: %zu bytes; subscribe again",
                     val.n);
@@ -211,6 +206,20 @@ static void on_note(void *arg, struct runnel_bytes key, struct runnel_bytes val)
         rc = rn_upstream_add(n, &ref, &u, &added, &err);
     if (rc != 0)
         rn_node_log(n, RUNNEL_ERROR, "store", "a subscription cannot be taken up again: %s", err.msg);
+}
+
+static void on_note(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
+    struct rn_node *n = ((struct reading *)arg)->node;
+    struct rn_buf corrected = {.n = 0};
+    struct runnel_err err;
+    struct runnel_bytes record = val;
+    if (rn_record_open(n->hasher, key, &val, &err) == 0)
+        take_up(n, val);
+    else if (rn_record_correct(n->hasher, key, record, &corrected) == 0)
+        take_up(n, rn_buf_bytes(&corrected));
+    else
+        rn_node_log(n, RUNNEL_ERROR, "store", "the note of a subscription: %s; subscribe again", err.msg);
+    rn_buf_free(&corrected);
 }
 
 static void on_read(void *arg, const struct runnel_err *err) {

@@ -58,11 +58,13 @@ static void one_stream_in_trouble(void **state) {
     struct rn_place p = rn_place_state(1);
     (void)state;
     three_init(&t, 1);
-    flip(bed_a(&t.b), &p, 3);
+    flip(bed_a(&t.b), &p, 300);
+    flip(bed_a(&t.b), &p, 500); /* one bit alone is put right */
     restart(&t);
     struct got *g = client_ask(t.c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id[1]).s);
     assert_string_equal(got_str(g, "state"), "damaged");
     assert_non_null(strstr(got_str(g, "trouble"), "state"));
+    assert_non_null(strstr(got_str(g, "trouble"), "backup"));
     assert_int_equal(got_bool(g, "live"), 0);
     assert_int_equal(got_u64(client_ask(t.c, "{\"method\":\"status\"}"), "troubled"), 1);
     uint64_t id = publish(t.c, &t.id[1], 0, 0, &(struct ob){many_time(800), "1"}, 1);
@@ -77,9 +79,184 @@ static void one_stream_in_trouble(void **state) {
     bed_free(&t.b);
 }
 
+/* ---- every record, altered in every way ---- */
+
+enum harm { ONE_BIT, MANY_BITS, SHORTER, LONGER, GONE, HARMS };
+
+/* The key of record number `i` of a disk; 0 when there are fewer. */
+static int record_key(struct sim_node *n, size_t i, struct rn_place *p) {
+    struct runnel_bytes key = {NULL, 0}, val;
+    bool more = rn_memory_seek(n->disk.map, key, false, &key, &val);
+    for (; more && i > 0; i--)
+        more = rn_memory_seek(n->disk.map, key, true, &key, &val);
+    if (more) {
+        memcpy(p->b, key.p, key.n);
+        p->n = key.n;
+    }
+    return more;
+}
+
+static void harm(struct sim_node *n, const struct rn_place *p, enum harm how, struct sim_rand *r) {
+    struct runnel_change erase = {.what = RUNNEL_ERASE, .key = rn_place_bytes(p)};
+    struct runnel_bytes val;
+    struct runnel_err err;
+    uint64_t number;
+    struct rn_buf b = {.n = 0};
+    if (how == GONE) {
+        assert_int_equal(rn_memory_apply(n->disk.map, &erase, 1, &number, &err), 0);
+        rn_memory_sync(n->disk.map, number);
+        return;
+    }
+    assert_true(rn_memory_get(n->disk.map, rn_place_bytes(p), &val));
+    assert_int_equal(rn_buf_add(&b, val.p, val.n), 0);
+    size_t at = (size_t)sim_between(r, 0, (int64_t)val.n - 1);
+    if (how == ONE_BIT)
+        b.p[at] ^= (uint8_t)(1u << sim_between(r, 0, 7));
+    else if (how == MANY_BITS)
+        for (size_t i = at; i < b.n && i < at + 20; i++)
+            b.p[i] ^= (uint8_t)sim_between(r, 1, 255);
+    else if (how == SHORTER)
+        rn_buf_cut(&b, at);
+    else
+        assert_int_equal(rn_buf_add(&b, "1234567890", 10), 0);
+    put(n, p, rn_buf_bytes(&b));
+    rn_buf_free(&b);
+}
+
+/* All that the node says of a stream is right, or that it is damaged. Returns how many observations it gave. */
+static uint64_t reads_right(struct three *t, struct client *c, size_t i) {
+    uint64_t h = client_send(c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t->id[i]).s);
+    if (client_answer(c, h)->f.type == RN_FRAME_ERROR)
+        return 0;
+    uint64_t count = got_u64(client_answer(c, h), "count");
+    assert_true(count <= 700);
+    uint64_t f =
+        client_send(c, "{\"method\":\"follow\",\"stream\":\"%s\",\"until\":%d}", id_text(&t->id[i]).s, (int)count);
+    sim_run(&t->b.w, 12 * SIM_S);
+    struct taken got = client_taken(c, f, 0, 1);
+    assert_non_null(got.end);
+    if (got.next < count)
+        assert_string_equal(got_str(got.state, "code"), "damaged");
+    for (uint64_t k = 1; k < 700; k += 233) { /* a time in the middle: right, or an error */
+        uint64_t at = client_send(c, "{\"method\":\"at\",\"stream\":\"%s\",\"time\":\"%lld\"}", id_text(&t->id[i]).s,
+                                  (long long)many_time(k));
+        struct got *g = client_answer(c, at);
+        if (g->f.type == RN_FRAME_ERROR)
+            continue;
+        uint64_t seq = got_u64(g, "seq");
+        assert_true(seq < 700 && many_time(seq) <= many_time(k)); /* the stream may have grown */
+        assert_true(seq + 1 >= count || many_time(seq + 1) > many_time(k));
+    }
+    return got.next;
+}
+
+/* An author alone: what is damaged is named, and the rest goes on. */
+static void any_record_of_an_author(void **state) {
+    struct sim_rand r;
+    (void)state;
+    sim_rand_init(&r, 77, "harm");
+    for (int how = 0; how < HARMS; how++)
+        for (size_t i = 0;; i++) {
+            struct three t;
+            struct rn_place p;
+            three_init(&t, 100 + i);
+            if (!record_key(bed_a(&t.b), i, &p)) {
+                bed_free(&t.b);
+                break;
+            }
+            if (p.b[0] == 'M') { /* that of the store itself is another matter */
+                bed_free(&t.b);
+                continue;
+            }
+            harm(bed_a(&t.b), &p, (enum harm)how, &r);
+            restart(&t);
+            uint64_t whole = 0;
+            for (size_t k = 0; k < 3; k++)
+                whole += reads_right(&t, t.c, k) == 700;
+            assert_true(whole >= 2);
+            if (how == ONE_BIT && p.b[0] != 'B')
+                assert_int_equal(whole, 3);
+            /* nothing that was signed is contradicted: no stream of these begins anew or goes on shorter */
+            for (size_t k = 0; k < 3; k++) {
+                uint64_t id = publish(t.c, &t.id[k], RN_PUBLISH_SEQ, 700, &(struct ob){many_time(900), "1"}, 1);
+                struct got *g = client_answer(t.c, id);
+                if (g->f.type == RN_FRAME_ERROR && !strstr((const char *)g->bytes, "damaged") &&
+                    !strstr((const char *)g->bytes, "not known"))
+                    fail_msg("record %zu harm %d stream %zu: %.*s", i, how, k, (int)g->f.body.n,
+                             (const char *)g->bytes);
+                if (g->f.type != RN_FRAME_ERROR)
+                    assert_int_equal(g->f.seq, 700);
+            }
+            for (size_t k = 0; k < 3; k++) {
+                char name[4] = {'s', (char)('0' + k), 0, 0};
+                uint64_t id = client_send(
+                    t.c,
+                    "{\"method\":\"create\",\"descriptor\":{\"source\":\"sim\",\"stream\":\"%s\",\"target\":\"\"}}",
+                    name);
+                struct got *g = client_answer(t.c, id);
+                if (g->f.type == RN_FRAME_ERROR)
+                    got_is_error(g, "damaged", "begun anew");
+                else
+                    assert_int_equal(got_bool(g, "created"), 0);
+            }
+            bed_free(&t.b);
+        }
+}
+
+/* A subscriber: all comes back from the author. */
+static void any_record_of_a_subscriber(void **state) {
+    struct sim_rand r;
+    (void)state;
+    sim_rand_init(&r, 78, "harm");
+    for (int how = 0; how < HARMS; how++)
+        for (size_t i = 0;; i++) {
+            struct three t;
+            struct rn_place p;
+            three_init(&t, 500 + i);
+            struct sim_node *n = bed_node(&t.b, 1, "a");
+            struct client *c = client_new(&t.b, "b", 1);
+            for (size_t k = 0; k < 3; k++)
+                (void)client_ask(c, "{\"method\":\"subscribe\",\"stream\":\"%s\"}", id_text(&t.id[k]).s);
+            sim_run(&t.b.w, 5 * SIM_S);
+            for (size_t k = 0; k < 3; k++)
+                assert_int_equal(held(n, &t.id[k]), 700);
+            if (!record_key(n, i, &p)) {
+                bed_free(&t.b);
+                break;
+            }
+            if (p.b[0] == 'M') {
+                bed_free(&t.b);
+                continue;
+            }
+            harm(n, &p, (enum harm)how, &r);
+            bed_restart(&t.b, n);
+            client_close(c);
+            c = client_new(&t.b, "b", 1);
+            for (size_t k = 0; k < 3; k++)
+                (void)reads_right(&t, c, k);
+            if (p.b[0] == 'U' && how != ONE_BIT)
+                for (size_t k = 0; k < 3; k++)
+                    (void)client_ask(c, "{\"method\":\"subscribe\",\"stream\":\"%s\"}", id_text(&t.id[k]).s);
+            sim_run(&t.b.w, 100 * SIM_S);
+            publish_many(t.c, &t.id[0], 700, 10, 10); /* and the tail goes on */
+            sim_run(&t.b.w, 20 * SIM_S);
+            for (size_t k = 0; k < 3; k++) {
+                if (held(n, &t.id[k]) != (k ? 700 : 710)) {
+                    bed_log(&t.b);
+                    fail_msg("record %zu (%c) harm %d stream %zu: %d", i, p.b[0], how, k, (int)held(n, &t.id[k]));
+                }
+                struct got *g = client_ask(c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id[k]).s);
+                assert_null(got_str(g, "trouble"));
+            }
+            bed_free(&t.b);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_stream_in_trouble),
+        cmocka_unit_test(any_record_of_an_author),
+        cmocka_unit_test(any_record_of_a_subscriber),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
