@@ -10,6 +10,7 @@
  */
 #include "base/err.h"
 #include "node/inner.h"
+#include "node/upstream.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,4 +276,14 @@ void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg) {
     rn_op_begin(&n->ops, &l->op, loading_free);
     struct rn_place from = rn_place_area('S'), to = rn_place_behind(&from);
     rn_store_scan(&n->store, &from, &to, on_record, on_records, l);
+}
+
+void rn_streams_recover(struct rn_node *n) {
+    rn_map_for (e, n->streams) {
+        struct rn_stream *s = e->val;
+        if (!s->own || s->trouble.code != RUNNEL_EBUSY || rn_upstream_recovering(s))
+            continue;
+        if (rn_upstream_recover(s, NULL, s->promised_count ? s->promised_count : 1) != 0)
+            rn_node_log(n, RUNNEL_ERROR, "store", "out of memory: a damaged stream is not looked for at peers");
+    }
 }

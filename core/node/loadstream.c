@@ -72,7 +72,7 @@ static void no_memory(struct loading *l) {
 static void trouble(struct loading *l, const char *what, uint64_t held) {
     struct rn_stream *s = l->stream;
     struct runnel_err why;
-    int code = l->why.code ? l->why.code : RUNNEL_EDAMAGED;
+    int code = s->own ? RUNNEL_EBUSY : RUNNEL_EDAMAGED;
     const char *remedy = s->own ? "what is missing is fetched from a peer that has it; without one, restore a backup"
                                 : "the rest is fetched again while this node subscribes to it (runnel subscribe)";
     rn_fail(&why, code, "%s; %llu observations are whole here; %s", what, (unsigned long long)held, remedy);

@@ -178,16 +178,9 @@ static void on_subscriptions(void *arg, const struct runnel_err *err) {
         return;
     }
     rn_upstreams_start(n);
+    rn_streams_recover(n);
     rn_erase_start(n);
     ready(n, NULL);
-}
-
-static void on_gone(void *arg, const struct runnel_err *err) {
-    struct rn_node *n = arg;
-    if (err)
-        ready(n, err);
-    else
-        rn_subscriptions_load(n, on_subscriptions, n);
 }
 
 static void on_streams(void *arg, const struct runnel_err *err) {
@@ -195,7 +188,15 @@ static void on_streams(void *arg, const struct runnel_err *err) {
     if (err)
         ready(n, err);
     else
-        rn_gone_load(n, on_gone, n);
+        rn_subscriptions_load(n, on_subscriptions, n);
+}
+
+static void on_gone(void *arg, const struct runnel_err *err) {
+    struct rn_node *n = arg;
+    if (err)
+        ready(n, err);
+    else
+        rn_streams_load(n, on_streams, n);
 }
 
 static void on_record_written(void *arg, const struct runnel_err *err) {
@@ -203,7 +204,7 @@ static void on_record_written(void *arg, const struct runnel_err *err) {
     if (err)
         ready(n, err);
     else
-        rn_streams_load(n, on_streams, n);
+        rn_gone_load(n, on_gone, n);
 }
 
 static void write_record(struct rn_node *n) {
@@ -236,7 +237,7 @@ static void on_record(void *arg, struct runnel_bytes data, const struct runnel_e
     if (err)
         ready(n, err);
     else
-        rn_streams_load(n, on_streams, n);
+        rn_gone_load(n, on_gone, n);
 }
 
 int rn_node_start(struct rn_node *n, runnel_done *done, void *arg, struct runnel_err *err) {

@@ -132,6 +132,8 @@ void rn_stream_changed(struct rn_stream *s);
 /* Loads all streams from the store, as far as each is whole, then fires done; with an error only where memory
  * runs out or the store cannot be read at all. */
 void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg);
+/* Own streams that could not be loaded whole are looked for at peers (the node serves now). */
+void rn_streams_recover(struct rn_node *n);
 /* Loads one: state, tree, open block. `done` fires once, later; with an error only where memory runs out. 0 or
  * -RUNNEL_ENOMEM. */
 int rn_stream_load(struct rn_stream *s, runnel_done *done, void *arg);
