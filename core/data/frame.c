@@ -62,8 +62,10 @@ static void read_publish(struct reader *r, struct rn_frame *f) {
         memcpy(f->stream.b, id, sizeof f->stream.b);
     const uint8_t *flags = take(r, 1);
     f->flags = flags ? *flags : 0;
-    if (f->flags & ~(RN_PUBLISH_SEQ | RN_PUBLISH_NOW))
+    if (f->flags & ~(RN_PUBLISH_SEQ | RN_PUBLISH_NOW | RN_PUBLISH_FRESH))
         r->wrong = "it has unknown flags";
+    if (f->flags & RN_PUBLISH_FRESH && !(f->flags & RN_PUBLISH_SEQ))
+        r->wrong = "it has the flag FRESH without SEQ";
     if (f->flags & RN_PUBLISH_SEQ)
         f->seq = take_leb(r);
     f->base = take_time(r);

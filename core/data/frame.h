@@ -46,6 +46,7 @@ enum rn_frame_type {
 };
 #define RN_PUBLISH_SEQ 1u
 #define RN_PUBLISH_NOW 2u
+#define RN_PUBLISH_FRESH 4u /* only with SEQ: what is there already is no success */
 
 /* A decoded frame; everything is borrowed from the bytes. Members not of its type are zero. */
 struct rn_frame {

@@ -316,9 +316,10 @@ static enum verdict place(struct rn_publish *p, struct gather *g, int64_t now, s
     struct rn_cursor c;
     uint64_t durable = p->stream->tail.count;
     if ((p->flags & RN_PUBLISH_SEQ) && p->seq != g->count) {
-        if (p->seq < g->count && p->count <= durable && p->seq <= durable - p->count)
+        int fresh = (p->flags & RN_PUBLISH_FRESH) != 0; /* its sender knows that it cannot be a repeat */
+        if (!fresh && p->seq < g->count && p->count <= durable && p->seq <= durable - p->count)
             return REPEATED;
-        if (p->seq < g->count && g->count != durable)
+        if (!fresh && p->seq < g->count && g->count != durable)
             return LATER; /* it may repeat what this commit brings */
         rn_fail(err, RUNNEL_ECONFLICT, "seq %llu was asked for, the stream has %llu observations",
                 (unsigned long long)p->seq, (unsigned long long)g->count);

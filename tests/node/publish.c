@@ -11,6 +11,7 @@
 #define T (SIM_WALL - 1000 * SIM_S)
 #define SEQ RN_PUBLISH_SEQ
 #define NOW RN_PUBLISH_NOW
+#define FRESH RN_PUBLISH_FRESH
 
 static uint64_t count_of(struct client *c, const struct runnel_id *id) {
     return got_u64(client_ask(c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(id).s), "count");
@@ -50,7 +51,10 @@ static const struct seq_row {
     {"ahead", SEQ, 6, {{T + 9, "6"}}, "conflict", "5", 0, 0, 0},
     {"far ahead", SEQ, UINT64_MAX, {{T + 9, "6"}}, "conflict", "5", 0, 0, 0},
     {"a little less than far ahead", SEQ, UINT64_MAX - 2, {{T + 9, "6"}, {T + 9, "6"}}, "conflict", "5", 0, 0, 0},
+    {"fresh, and there already", SEQ | FRESH, 0, {{T, "0"}}, "conflict", "5", 0, 0, 0},
+    {"fresh with the node's times, and there already", SEQ | FRESH | NOW, 4, {{0, "4"}}, "conflict", "5", 0, 0, 0},
     {"just behind", SEQ, 5, {{T + 5, "5"}, {T + 6, "6"}}, NULL, NULL, 2, T + 5, T + 6},
+    {"fresh, just behind", SEQ | FRESH, 7, {{T + 6, "6"}}, NULL, NULL, 1, T + 6, T + 6},
     {"without seq, the same as the last", 0, 0, {{T + 6, "6"}}, NULL, NULL, 1, T + 6, T + 6},
 };
 
@@ -348,9 +352,11 @@ static void pipelined(void **state) {
     sim_run(&b.w, 20 * SIM_MS);
     uint64_t again = publish(c, &id, SEQ, 5, &(struct ob){T + 9, "5"}, 1);
     uint64_t wrong = publish(c, &id, SEQ, 5, &(struct ob){T + 9, "6"}, 1);
+    uint64_t fresh = publish(c, &id, SEQ | FRESH, 5, &(struct ob){T + 9, "5"}, 1);
     assert_int_equal(client_answer(c, first)->f.type, RN_FRAME_PUBLISHED);
     assert_int_equal(client_answer(c, again)->f.type, RN_FRAME_PUBLISHED);
     got_is_error(client_answer(c, wrong), "conflict", "6");
+    got_is_error(client_answer(c, fresh), "conflict", "6");
     bed_free(&b);
 }
 

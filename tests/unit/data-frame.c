@@ -139,7 +139,13 @@ static void malformed_frames_are_refused(void **state) {
          33, -RUNNEL_EINVALID}, /* 31 bytes of hashes */
         {"\x05\x01"
          "0123456789abcdef\x04\0\0\0\0\0\0\0\0",
+         27, -RUNNEL_EINVALID}, /* PUBLISH: FRESH without SEQ */
+        {"\x05\x01"
+         "0123456789abcdef\x08\0\0\0\0\0\0\0\0",
          27, -RUNNEL_EINVALID}, /* PUBLISH: unknown flag */
+        {"\x05\x01"
+         "0123456789abcdef\x05\x01\0\0\0\0\0\0\0\0",
+         28, 32},
         {"\x05\x01"
          "0123456789abcdef\x02\0\0\0\0\0\0\0\0",
          27, 31},
