@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT
- * follow.c — following a stream: credit, continuity, the end.
+ * follow.c — following a stream: what comes, credit, continuity, the end.
  * May touch: the heap.
  */
 #include "client/client.h"
 #include "data/block.h"
-#include "data/descriptor.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW ((uint64_t)1 << 20)
-
 /* ---- life and death ---- */
+
+void rn_follow_free(struct runnel_follow *f) {
+    free(f->name);
+    free(f);
+}
 
 static void release(struct runnel_follow *f) {
     if (f->state == RN_GONE && f->waits == 0)
-        free(f);
+        rn_follow_free(f);
 }
 
 /* Takes the follow out of the client's list; it is freed when no answer points to it any more. */
 static void leave(struct runnel_follow *f) {
     rn_list_del(&f->link);
+    rn_list_del(&f->order);
     f->client->n_follows--;
     f->state = RN_GONE;
 }
@@ -34,13 +37,52 @@ static void finish(struct runnel_follow *f, const struct runnel_err *why) {
 }
 
 void rn_follow_end_all(struct runnel_client *c, const struct runnel_err *why) {
-    for (size_t i = 0; i < RN_SLOTS; i++)
-        while (!rn_list_empty(&c->follows[i]))
-            finish(rn_list_of(c->follows[i].next, struct runnel_follow, link), why);
+    while (!rn_list_empty(&c->following))
+        finish(rn_list_of(c->following.next, struct runnel_follow, order), why);
+}
+
+void rn_follow_forget(struct rn_pending *p) {
+    if (!p->follow)
+        return;
+    p->follow->waits--;
+    release(p->follow);
+    p->follow = NULL;
+}
+
+void rn_follow_lost(struct runnel_client *c) {
+    rn_list_for (it, &c->following) {
+        struct runnel_follow *f = rn_list_of(it, struct runnel_follow, order);
+        f->state = RN_AWAY;
+        f->tell = f->live;
+        f->live = 0;
+        f->owed = 0;
+    }
+}
+
+/* From the first again after each, since a callback may end any of them. */
+void rn_follow_tell_lost(struct runnel_client *c) {
+    for (int more = 1; more && !c->closed;) {
+        more = 0;
+        rn_list_for (it, &c->following) {
+            struct runnel_follow *f = rn_list_of(it, struct runnel_follow, order);
+            if (!f->tell)
+                continue;
+            f->tell = 0;
+            more = 1;
+            if (f->calls.state)
+                f->calls.state(f->arg, 0, f->next);
+            break;
+        }
+    }
 }
 
 static struct rn_list *slot_of(struct runnel_client *c, uint64_t id) {
     return &c->follows[id & (RN_SLOTS - 1)];
+}
+
+void rn_follow_enlist(struct runnel_follow *f) {
+    rn_list_del(&f->link);
+    rn_list_add(slot_of(f->client, f->id), &f->link);
 }
 
 static struct runnel_follow *find(struct runnel_client *c, uint64_t id) {
@@ -61,20 +103,18 @@ static int follow_of(struct runnel_client *c, const struct rn_frame *frame, stru
         return 1;
     /* Given-up follows wait in a pending answer to unfollow, which points to them. */
     if (!*out)
-        for (size_t i = 0; i < RN_SLOTS; i++)
-            rn_list_for (it, &c->slots[i]) {
-                const struct rn_pending *p = rn_list_of(it, struct rn_pending, slot);
-                if (p->follow && p->follow->id == frame->id)
-                    return 0;
-            }
+        rn_list_for (it, &c->asked) {
+            const struct rn_pending *p = rn_list_of(it, struct rn_pending, order);
+            if (p->follow && p->follow->id == frame->id)
+                return 0;
+        }
     return rn_fail(err, RUNNEL_EDAMAGED, "a frame of follow %llu, which is not open", (unsigned long long)frame->id);
 }
 
 static int unfollowed(struct runnel_client *c, struct rn_pending *p, const struct rn_frame *frame,
                       const struct runnel_err *err, struct runnel_err *why) {
     (void)c, (void)frame, (void)err, (void)why; /* not-found: it had ended by itself meanwhile */
-    p->follow->waits--;
-    release(p->follow);
+    rn_follow_forget(p);
     return 0;
 }
 
@@ -82,22 +122,21 @@ static int unfollowed(struct runnel_client *c, struct rn_pending *p, const struc
  * a frame of an unknown follow, which ends the session. */
 static void tell_unfollow(struct runnel_follow *f) {
     struct runnel_client *c = f->client;
-    struct rn_buf b = {0};
     struct rn_pending *p = rn_ask_new(c, 1, unfollowed, NULL, NULL);
     if (!p)
         return;
-    rn_buf_fmt(&b, "{\"method\":\"unfollow\",\"follow\":%llu}", (unsigned long long)f->id);
-    int r = b.failed ? b.failed : rn_frame_json(&c->out, RN_FRAME_REQUEST, p->id, rn_buf_bytes(&b));
-    if (rn_ask_sent(c, p, r, NULL) == 0) {
-        p->follow = f;
-        f->waits++;
-    }
-    rn_buf_free(&b);
+    p->repeat = RN_WITH_SESSION;
+    rn_buf_fmt(&p->body, "{\"method\":\"unfollow\",\"follow\":%llu}", (unsigned long long)f->id);
+    p->follow = f;
+    f->waits++;
+    if (rn_ask_send(c, p, NULL) < 0)
+        f->waits--;
 }
 
 void runnel_unfollow(struct runnel_follow *f) {
+    int asked = f->state == RN_OPENING || f->state == RN_OPEN;
     leave(f);
-    if (!f->client->closed)
+    if (asked && !f->client->closed)
         tell_unfollow(f);
     release(f);
 }
@@ -105,7 +144,7 @@ void runnel_unfollow(struct runnel_follow *f) {
 /* ---- credit ---- */
 
 static int give_credit(struct runnel_follow *f, struct runnel_err *err) {
-    if (f->paused || f->owed < f->window / 2 || f->owed == 0)
+    if (f->paused || f->owed < f->options.window / 2 || f->owed == 0)
         return 0;
     int r = rn_frame_credit(&f->client->out, f->id, f->owed);
     if (r < 0)
@@ -133,16 +172,36 @@ static void finish_held(struct runnel_follow *f) {
     finish(f, NULL);
 }
 
-static int opened(struct runnel_follow *f, const struct rn_json *o, struct runnel_err *err) {
-    struct runnel_started s = {.size = sizeof s};
+static int read_opening(const struct rn_json *o, struct runnel_started *s, struct runnel_err *err) {
     const char *stream = "";
     int live = 0;
-    if (rn_json_str(o, "stream", &stream, err) < 0 || rn_id_parse(stream, strlen(stream), &s.stream) < 0 ||
-        rn_json_u64(o, "from", &s.from, err) < 0 || rn_json_u64(o, "count", &s.count, err) < 0 ||
+    if (rn_json_str(o, "stream", &stream, err) < 0 || runnel_id_parse(stream, &s->stream) < 0 ||
+        rn_json_u64(o, "from", &s->from, err) < 0 || rn_json_u64(o, "count", &s->count, err) < 0 ||
         rn_json_bool(o, "live", &live, err) < 0)
         return rn_fail(err, RUNNEL_EDAMAGED, "the answer to follow must have stream, from, count and live");
-    s.live = live != 0;
+    s->live = live != 0;
+    return 0;
+}
+
+/* A later session must go on just there. */
+static int reopened(struct runnel_follow *f, const struct runnel_started *s, struct runnel_err *err) {
+    if (memcmp(s->stream.b, f->stream.b, sizeof f->stream.b) != 0 || s->from != f->next)
+        return rn_fail(err, RUNNEL_EDAMAGED, "follow %llu was to go on at %llu, the node begins at %llu",
+                       (unsigned long long)f->id, (unsigned long long)f->next, (unsigned long long)s->from);
     f->state = RN_OPEN;
+    return 0;
+}
+
+static int opened(struct runnel_follow *f, const struct rn_json *o, struct runnel_err *err) {
+    struct runnel_started s = {.size = sizeof s};
+    int r = read_opening(o, &s, err);
+    if (r < 0)
+        return r;
+    if (f->started)
+        return reopened(f, &s, err);
+    f->state = RN_OPEN;
+    f->started = 1;
+    f->stream = s.stream;
     f->next = s.from;
     f->held_end = s.count;
     if (f->calls.started)
@@ -150,20 +209,18 @@ static int opened(struct runnel_follow *f, const struct rn_json *o, struct runne
     return 0;
 }
 
-static int answered(struct runnel_client *c, struct rn_pending *p, const struct rn_frame *frame,
-                    const struct runnel_err *err, struct runnel_err *why) {
+int rn_follow_answered(struct runnel_client *c, struct rn_pending *p, const struct rn_frame *frame,
+                       const struct runnel_err *err, struct runnel_err *why) {
     struct runnel_follow *f = p->follow;
     struct rn_json *o = NULL;
     int r = 0;
     (void)c;
-    if (f->state == RN_GONE) {
+    if (f->state == RN_GONE || err) {
         f->waits--;
-        release(f);
-        return 0;
-    }
-    if (err) {
-        f->waits--;
-        finish(f, err);
+        if (f->state == RN_GONE)
+            release(f);
+        else
+            finish(f, err);
         return 0;
     }
     /* `started` may unfollow: hold on to f until it has returned. */
@@ -172,11 +229,15 @@ static int answered(struct runnel_client *c, struct rn_pending *p, const struct 
         r = opened(f, o, why);
     rn_json_free(o);
     f->waits--;
-    if (r == 0 && f->state == RN_OPEN && f->held && f->next >= f->held_end)
-        finish_held(f);
-    else
+    if (r < 0 || f->state == RN_GONE) {
         release(f);
-    return r;
+        return r;
+    }
+    if (f->held && f->next >= f->held_end) {
+        finish_held(f);
+        return 0;
+    }
+    return give_credit(f, why); /* it may have been paused when it was asked for, and is no more */
 }
 
 /* Takes a run apart, checking what can be checked without the tree. At most 256 observations. */
@@ -240,9 +301,17 @@ int rn_follow_data(struct runnel_client *c, const struct rn_frame *frame, struct
 int rn_follow_head(struct runnel_client *c, const struct rn_frame *frame, struct runnel_err *err) {
     struct runnel_follow *f;
     int r = follow_of(c, frame, &f, err);
-    if (r > 0 && f->calls.head)
+    if (r <= 0)
+        return r;
+    /* The first of a session may be the last of the one before. */
+    if (frame->body.n < RN_HEAD_BYTES)
+        return rn_fail(err, RUNNEL_EDAMAGED, "a head of %zu bytes", frame->body.n);
+    if (memcmp(f->head, frame->body.p, RN_HEAD_BYTES) == 0)
+        return 0;
+    memcpy(f->head, frame->body.p, RN_HEAD_BYTES);
+    if (f->calls.head)
         f->calls.head(f->arg, frame->body);
-    return r < 0 ? r : 0;
+    return 0;
 }
 
 static int take_state(struct runnel_follow *f, const struct rn_json *o, struct runnel_err *err) {
@@ -255,6 +324,7 @@ static int take_state(struct runnel_follow *f, const struct rn_json *o, struct r
     if (rn_json_str(o, "end", &end, NULL) < 0) {
         if (rn_json_bool(o, "live", &live, err) < 0)
             return rn_fail(err, RUNNEL_EDAMAGED, "a state without end or live");
+        f->live = live;
         if (f->calls.state)
             f->calls.state(f->arg, live, next);
         return 0;
@@ -283,117 +353,4 @@ int rn_follow_state(struct runnel_client *c, const struct rn_frame *frame, struc
         r = take_state(f, o, err);
     rn_json_free(o);
     return r;
-}
-
-/* ---- asking ---- */
-
-static int check_options(const struct runnel_follow_options *o, struct runnel_err *err) {
-    if (o->from > RUNNEL_FROM_NOW || o->until > RUNNEL_UNTIL_TIME)
-        return rn_fail(err, RUNNEL_EINVALID, "follow: options.from or options.until is none of its enum");
-    if (o->flags & ~(RUNNEL_FOLLOW_HEADS | RUNNEL_FOLLOW_HELD))
-        return rn_fail(err, RUNNEL_EINVALID, "follow: options.flags has an unknown flag");
-    if (o->window > RN_MAX_CREDIT)
-        return rn_fail(err, RUNNEL_EINVALID, "follow: options.window is over %d", (int)RN_MAX_CREDIT);
-    return 0;
-}
-
-static void write_request(struct rn_buf *b, const char *stream, const struct runnel_follow_options *o) {
-    struct rn_jw w;
-    rn_jw_init(&w, b);
-    rn_jw_object(&w);
-    rn_jw_kstr(&w, "method", "follow");
-    rn_jw_kstr(&w, "stream", stream);
-    rn_jw_key(&w, "credit");
-    rn_jw_u64(&w, o->window);
-    if (o->from == RUNNEL_FROM_SEQ) {
-        rn_jw_key(&w, "from");
-        rn_jw_u64(&w, o->from_seq);
-    } else if (o->from == RUNNEL_FROM_TIME) {
-        rn_jw_kns(&w, "from_time", o->from_time);
-    } else if (o->from == RUNNEL_FROM_NOW) {
-        rn_jw_kbool(&w, "now", 1);
-    }
-    if (o->until == RUNNEL_UNTIL_SEQ) {
-        rn_jw_key(&w, "until");
-        rn_jw_u64(&w, o->until_seq);
-    } else if (o->until == RUNNEL_UNTIL_TIME) {
-        rn_jw_kns(&w, "until_time", o->until_time);
-    }
-    if (o->flags & RUNNEL_FOLLOW_HEADS)
-        rn_jw_kbool(&w, "heads", 1);
-    rn_jw_end_object(&w);
-}
-
-static struct runnel_follow *make(struct runnel_client *c, const struct runnel_follow_options *o,
-                                  const struct runnel_follow_calls *calls, void *arg) {
-    struct runnel_follow *f = calloc(1, sizeof *f);
-    if (!f)
-        return NULL;
-    f->client = c;
-    f->held = (o->flags & RUNNEL_FOLLOW_HELD) != 0;
-    f->window = o->window;
-    memcpy(&f->calls, calls, calls->size < sizeof f->calls ? calls->size : sizeof f->calls);
-    f->arg = arg;
-    return f;
-}
-
-/* Sends the request for a follow that was made; on failure the follow is the caller's to free. */
-static int ask(struct runnel_client *c, struct runnel_follow *f, struct rn_buf *json, struct runnel_err *err) {
-    struct runnel_err why = {0};
-    if (json->failed)
-        return rn_fail(err, -json->failed, "follow: no memory for the request");
-    struct rn_pending *p = rn_ask_new(c, 0, answered, NULL, &why);
-    if (!p)
-        return rn_err_copy(err, &why);
-    p->follow = f;
-    f->id = p->id;
-    int r = rn_ask_sent(c, p, rn_frame_json(&c->out, RN_FRAME_REQUEST, p->id, rn_buf_bytes(json)), err);
-    if (r < 0)
-        return r;
-    f->waits = 1;
-    rn_list_add(slot_of(c, f->id), &f->link);
-    c->n_follows++;
-    return 0;
-}
-
-int runnel_follow(struct runnel_client *c, const char *stream, const struct runnel_follow_options *options,
-                  const struct runnel_follow_calls *calls, void *arg, struct runnel_follow **out,
-                  struct runnel_err *err) {
-    struct runnel_follow_options o = {0};
-    if (options)
-        memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
-    int r = check_options(&o, err);
-    if (r < 0)
-        return r;
-    if (calls->size < offsetof(struct runnel_follow_calls, end) + sizeof calls->end || !calls->end)
-        return rn_fail(err, RUNNEL_EINVALID, "follow: calls need their size and an end");
-    if (c->n_follows >= RN_MAX_FOLLOWS)
-        return rn_fail(err, RUNNEL_EBUSY, "%d follows are open already", (int)RN_MAX_FOLLOWS);
-    if (o.window == 0)
-        o.window = WINDOW;
-    struct runnel_follow *f = make(c, &o, calls, arg);
-    if (!f)
-        return rn_fail(err, RUNNEL_ENOMEM, "follow: no memory");
-    struct rn_buf json = {0};
-    write_request(&json, stream, &o);
-    r = ask(c, f, &json, err);
-    rn_buf_free(&json);
-    if (r < 0) {
-        free(f);
-        return r;
-    }
-    if (out)
-        *out = f;
-    return 0;
-}
-
-int runnel_history(struct runnel_client *c, const char *stream, const struct runnel_follow_options *options,
-                   const struct runnel_follow_calls *calls, void *arg, struct runnel_follow **out,
-                   struct runnel_err *err) {
-    struct runnel_follow_options o = {0};
-    if (options)
-        memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
-    o.size = sizeof o;
-    o.flags |= RUNNEL_FOLLOW_HELD;
-    return runnel_follow(c, stream, &o, calls, arg, out, err);
 }

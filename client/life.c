@@ -27,14 +27,15 @@ static void set_tick(struct runnel_client *c) {
 }
 
 void rn_life_arm(struct runnel_client *c) {
-    if (c->closed || event_pending(c->tick, EV_TIMEOUT, NULL) || !watched(c))
+    if (c->fd < 0 || event_pending(c->tick, EV_TIMEOUT, NULL) || !watched(c))
         return;
     c->silent = 0; /* it counts from when something is asked */
     set_tick(c);
 }
 
 void rn_life_restart(struct runnel_client *c) {
-    (void)event_del(c->tick);
+    if (c->fd >= 0)
+        (void)event_del(c->tick);
     c->silent = 0;
     rn_life_arm(c);
 }

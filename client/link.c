@@ -23,7 +23,7 @@ size_t rn_link_unsent(const struct runnel_client *c) {
 }
 
 void rn_link_flush_soon(struct runnel_client *c) {
-    if (!c->closed && !c->connecting)
+    if (c->fd >= 0 && !c->connecting)
         event_active(c->flush, EV_WRITE, 0);
 }
 
@@ -57,6 +57,7 @@ static void write_out(struct runnel_client *c) {
             break;
         }
         c->sent += (size_t)r;
+        c->written += (size_t)r;
     }
     compact(c);
 }
@@ -82,7 +83,7 @@ static void on_write(int fd, short what, void *arg) {
     rn_client_enter(c);
     if (c->connecting)
         opened(c);
-    if (!c->closed)
+    if (c->fd >= 0)
         write_out(c);
     rn_client_leave(c);
 }
@@ -115,6 +116,7 @@ static int open_socket(struct runnel_client *c, struct runnel_err *err) {
     int r = rn_address_parse(c->address, &sa, &n, err);
     if (r < 0)
         return r;
+    c->connecting = 0;
     c->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
         return rn_fail(err, RUNNEL_EIO, "%s: cannot make a socket: %s", c->address, strerror(errno));
@@ -123,20 +125,6 @@ static int open_socket(struct runnel_client *c, struct runnel_err *err) {
     if (errno != EINPROGRESS)
         return rn_fail(err, RUNNEL_ECLOSED, "%s: cannot connect: %s", c->address, strerror(errno));
     c->connecting = 1;
-    return 0;
-}
-
-int rn_link_open(struct runnel_client *c, struct runnel_err *err) {
-    int r = open_socket(c, err);
-    if (r < 0)
-        return r;
-    c->io_read = event_new(c->base, c->fd, EV_READ | EV_PERSIST, on_read, c);
-    c->io_write = event_new(c->base, c->fd, EV_WRITE, on_write, c);
-    c->flush = event_new(c->base, -1, 0, on_write, c);
-    c->tick = event_new(c->base, -1, 0, rn_life_tick, c);
-    if (!c->io_read || !c->io_write || !c->flush || !c->tick ||
-        event_add(c->connecting ? c->io_write : c->io_read, NULL) != 0)
-        return rn_fail(err, RUNNEL_ENOMEM, "%s: no memory for the link's events", c->address);
     return 0;
 }
 
@@ -154,6 +142,26 @@ void rn_link_close(struct runnel_client *c) {
     if (c->fd >= 0)
         (void)close(c->fd);
     c->fd = -1;
+}
+
+static int make_events(struct runnel_client *c, struct runnel_err *err) {
+    c->io_read = event_new(c->base, c->fd, EV_READ | EV_PERSIST, on_read, c);
+    c->io_write = event_new(c->base, c->fd, EV_WRITE, on_write, c);
+    c->flush = event_new(c->base, -1, 0, on_write, c);
+    c->tick = event_new(c->base, -1, 0, rn_life_tick, c);
+    if (!c->io_read || !c->io_write || !c->flush || !c->tick ||
+        event_add(c->connecting ? c->io_write : c->io_read, NULL) != 0)
+        return rn_fail(err, RUNNEL_ENOMEM, "%s: no memory for the link's events", c->address);
+    return 0;
+}
+
+int rn_link_open(struct runnel_client *c, struct runnel_err *err) {
+    int r = open_socket(c, err);
+    if (r == 0)
+        r = make_events(c, err);
+    if (r < 0)
+        rn_link_close(c);
+    return r;
 }
 
 void rn_link_free(struct runnel_client *c) {

@@ -4,8 +4,8 @@
 lib_LTLIBRARIES += librunnel.la
 runnelinclude_HEADERS += include/runnel/client.h
 librunnel_la_SOURCES = \
-  client/client.h client/address.c client/link.c client/life.c client/session.c client/request.c \
-  client/publish.c client/follow.c client/stream.c
+  client/client.h client/address.c client/link.c client/life.c client/session.c client/backoff.h client/backoff.c \
+  client/retry.c client/request.c client/publish.c client/outlet.c client/follow.c client/reading.c client/stream.c
 librunnel_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CFLAGS)
 librunnel_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined -export-symbols-regex '^runnel_'
 librunnel_la_LIBADD = libdata.la librunnel-base.la $(LIBEVENT_LIBS)

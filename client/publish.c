@@ -9,22 +9,36 @@ int runnel_value_check(const void *p, size_t n, struct runnel_err *err) {
     return rn_value_check(p, n, err);
 }
 
-static int answered(struct runnel_client *c, struct rn_pending *p, const struct rn_frame *f,
-                    const struct runnel_err *err, struct runnel_err *why) {
-    (void)c;
+/* A refused repeat says nothing of the first sending: that may still be on its way through the node. */
+static const struct runnel_err *not_known(const struct runnel_err *err, struct runnel_err *out) {
+    (void)rn_fail(out, RUNNEL_ECLOSED,
+                  "%s; so it was when it was sent again after a lost session: it is not known whether the first "
+                  "sending was appended",
+                  err->msg);
+    return out;
+}
+
+/* What waited behind this one may go now. A completion may free the client, so that comes first. */
+int rn_publish_answered(struct runnel_client *c, struct rn_pending *p, const struct rn_frame *f,
+                        const struct runnel_err *err, struct runnel_err *why) {
+    struct runnel_err unknown;
+    if (err && p->outlet && p->cut && !c->closed)
+        err = not_known(err, &unknown);
+    rn_outlet_answered(p, f && f->type == RN_FRAME_PUBLISHED ? f->seq + f->count : 0);
+    int r = c->closed ? 0 : rn_outlet_go_on(c, &p->stream, why);
     if (err) {
         p->done.publish(p->arg, NULL, err);
-        return 0;
+        return r;
     }
     if (f->type != RN_FRAME_PUBLISHED) {
-        int r = rn_ask_wrong(f, "PUBLISHED", why);
+        r = rn_ask_wrong(f, "PUBLISHED", why);
         p->done.publish(p->arg, NULL, why);
         return r;
     }
     struct runnel_published made = {
         .size = sizeof made, .seq = f->seq, .count = f->count, .first_time = f->base, .last_time = f->last};
     p->done.publish(p->arg, &made, NULL);
-    return 0;
+    return r;
 }
 
 /* Checks one observation and appends its entry; *last is the time before it. */
@@ -56,6 +70,18 @@ static int encode(struct rn_buf *entries, const struct runnel_observation *o, si
     return r;
 }
 
+/* With RUNNEL_CLIENT_ONCE nothing is repeated, and the node may say where the stream ends. */
+static int send_publish(struct runnel_client *c, struct rn_pending *p, uint64_t seq, struct runnel_err *err) {
+    p->seq = seq;
+    if (seq == RUNNEL_ANY && !(c->flags & RUNNEL_CLIENT_ONCE))
+        return rn_outlet_take(c, p, err);
+    if (seq != RUNNEL_ANY) {
+        p->flags |= RN_PUBLISH_SEQ;
+        rn_outlet_note(c, &p->stream, seq + p->count);
+    }
+    return rn_ask_send(c, p, err);
+}
+
 int runnel_publish(struct runnel_client *c, const struct runnel_id *stream, uint64_t seq,
                    const struct runnel_observation *o, size_t n, runnel_publish_done *done, void *arg,
                    struct runnel_err *err) {
@@ -63,18 +89,19 @@ int runnel_publish(struct runnel_client *c, const struct runnel_id *stream, uint
     struct rn_buf entries;
     rn_buf_init(&entries, RN_RUN_MAX);
     int r = encode(&entries, o, n, err);
-    if (r == 0) {
-        struct rn_pending *p = rn_ask_new(c, 0, answered, arg, &why);
-        r = p ? 0 : rn_err_copy(err, &why);
-        if (p) {
-            int now = o[0].time == RUNNEL_NOW;
-            unsigned flags = (now ? RN_PUBLISH_NOW : 0) | (seq != RUNNEL_ANY ? RN_PUBLISH_SEQ : 0);
-            p->done.publish = done;
-            r = rn_frame_publish(&c->out, p->id, stream, (uint8_t)flags, seq, now ? 0 : o[0].time,
-                                 rn_buf_bytes(&entries));
-            r = rn_ask_sent(c, p, r, err);
-        }
+    struct rn_pending *p = r == 0 ? rn_ask_new(c, 0, rn_publish_answered, arg, &why) : NULL;
+    if (r < 0 || !p) {
+        rn_buf_free(&entries);
+        return r < 0 ? r : rn_err_copy(err, &why);
     }
-    rn_buf_free(&entries);
-    return r;
+    int now = o[0].time == RUNNEL_NOW;
+    p->repeat = RN_ALWAYS;
+    p->done.publish = done;
+    p->is_publish = 1;
+    p->body = entries;
+    p->stream = *stream;
+    p->flags = now ? RN_PUBLISH_NOW : 0;
+    p->count = n;
+    p->base = now ? 0 : o[0].time;
+    return send_publish(c, p, seq, err);
 }

@@ -6,8 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EACH 32u /* bytes that a kept request counts for besides its body */
+
 static struct rn_list *slot_of(struct runnel_client *c, uint64_t id) {
     return &c->slots[id & (RN_SLOTS - 1)];
+}
+
+uint64_t rn_ask_queued(const struct runnel_client *c) {
+    uint64_t unsent = rn_link_unsent(c);
+    return c->kept > unsent ? c->kept : unsent; /* what is kept may be among what is unsent */
 }
 
 static int may_ask(const struct runnel_client *c, int force, struct runnel_err *err) {
@@ -15,9 +22,10 @@ static int may_ask(const struct runnel_client *c, int force, struct runnel_err *
         return rn_fail(err, RUNNEL_ECLOSED, "the session is over: %s", c->why.msg);
     if (force)
         return 0;
-    if (rn_link_unsent(c) >= c->queue_limit)
-        return rn_fail(err, RUNNEL_EBUSY, "%zu bytes wait to be sent to the node: try again when some are gone",
-                       rn_link_unsent(c));
+    if (rn_ask_queued(c) >= c->queue_limit)
+        return rn_fail(err, RUNNEL_EBUSY, "%llu bytes wait %s: try again when some are gone",
+                       (unsigned long long)rn_ask_queued(c),
+                       c->connected ? "to be sent to the node or answered by it" : "for a session with the node");
     if (c->n_open >= RN_MAX_REQUESTS)
         return rn_fail(err, RUNNEL_EBUSY, "%d requests wait for an answer: try again when some have come",
                        (int)RN_MAX_REQUESTS);
@@ -36,28 +44,97 @@ struct rn_pending *rn_ask_new(struct runnel_client *c, int force, rn_answer_fn *
     p->id = c->next_id++;
     p->answer = answer;
     p->arg = arg;
+    rn_list_init(&p->placing);
     rn_list_add(slot_of(c, p->id), &p->slot);
+    rn_list_add(&c->asked, &p->order);
     c->n_open++;
     return p;
 }
 
 void rn_ask_take(struct runnel_client *c, struct rn_pending *p) {
     rn_list_del(&p->slot);
+    rn_list_del(&p->order);
     c->n_open--;
+    c->kept -= p->kept;
+    p->kept = 0;
 }
 
-int rn_ask_sent(struct runnel_client *c, struct rn_pending *p, int r, struct runnel_err *err) {
+void rn_ask_free(struct rn_pending *p) {
+    rn_outlet_leave(p);
+    rn_buf_free(&p->body);
+    free(p);
+}
+
+/* ---- sending ---- */
+
+static size_t leb_bytes(uint64_t v) {
+    size_t n = 1;
+    for (; v > 127; v >>= 7)
+        n++;
+    return n;
+}
+
+static int fits(const struct rn_pending *p, struct runnel_err *err) {
+    if (p->body.failed == -RUNNEL_ENOMEM)
+        return rn_fail(err, RUNNEL_ENOMEM, "no memory for a request");
+    if (p->body.failed || (!p->is_publish && 1 + leb_bytes(p->id) + p->body.n > RN_MAX_FRAME))
+        return rn_fail(err, RUNNEL_ETOOBIG, "the request does not fit in a frame of %d bytes", (int)RN_MAX_FRAME);
+    return 0;
+}
+
+static void keep_body(struct runnel_client *c, struct rn_pending *p) {
+    p->kept = p->body.n + EACH;
+    c->kept += p->kept;
+}
+
+/* A request that is not going to be repeated needs its bytes no more. */
+static void drop_body(struct runnel_client *c, struct rn_pending *p) {
+    c->kept -= p->kept;
+    p->kept = 0;
+    rn_buf_free(&p->body);
+}
+
+int rn_ask_put(struct runnel_client *c, struct rn_pending *p, struct runnel_err *err) {
+    struct runnel_bytes body = rn_buf_bytes(&p->body);
+    int r = p->is_publish ? rn_frame_publish(&c->out, p->id, &p->stream, p->flags, p->seq, p->base, body)
+                          : rn_frame_json(&c->out, RN_FRAME_REQUEST, p->id, body);
+    if (r < 0) {
+        c->out.failed = 0; /* the frame was not taken; what stands before it is whole */
+        return rn_fail(err, -r, "no memory to send a request");
+    }
+    p->end = c->written + rn_link_unsent(c);
+    if (p->repeat == RN_WITH_SESSION || c->flags & RUNNEL_CLIENT_ONCE)
+        drop_body(c, p);
+    rn_life_arm(c);
+    rn_link_flush_soon(c);
+    return 0;
+}
+
+int rn_ask_seen(const struct runnel_client *c, const struct rn_pending *p) {
+    return p->end > 0 && c->written >= p->end;
+}
+
+int rn_ask_keep(struct runnel_client *c, struct rn_pending *p, struct runnel_err *err) {
+    int r = fits(p, err);
     if (r == 0) {
-        rn_life_arm(c);
-        rn_link_flush_soon(c);
+        keep_body(c, p);
         return 0;
     }
-    c->out.failed = 0; /* the frame was not taken; what stands before it is whole */
     rn_ask_take(c, p);
-    free(p);
-    if (r == -RUNNEL_ETOOBIG)
-        return rn_fail(err, RUNNEL_ETOOBIG, "the request does not fit in a frame of %d bytes", (int)RN_MAX_FRAME);
-    return rn_fail(err, -r, "no memory for a request");
+    rn_ask_free(p);
+    return r;
+}
+
+int rn_ask_send(struct runnel_client *c, struct rn_pending *p, struct runnel_err *err) {
+    int r = rn_ask_keep(c, p, err);
+    if (r < 0 || !c->open)
+        return r;
+    r = rn_ask_put(c, p, err);
+    if (r < 0) {
+        rn_ask_take(c, p);
+        rn_ask_free(p);
+    }
+    return r;
 }
 
 struct rn_pending *rn_ask_find(struct runnel_client *c, uint64_t id) {
@@ -85,12 +162,11 @@ static int ping_answered(struct runnel_client *c, struct rn_pending *p, const st
 }
 
 int rn_ask_ping(struct runnel_client *c) {
-    static const char ping[] = "{\"method\":\"ping\"}";
     struct rn_pending *p = rn_ask_new(c, 1, ping_answered, NULL, NULL);
     if (!p)
         return -RUNNEL_ENOMEM;
-    struct runnel_bytes json = {(const uint8_t *)ping, sizeof ping - 1};
-    return rn_ask_sent(c, p, rn_frame_json(&c->out, RN_FRAME_REQUEST, p->id, json), NULL);
+    rn_buf_str(&p->body, "{\"method\":\"ping\"}");
+    return rn_ask_send(c, p, NULL);
 }
 
 /* ---- any method ---- */
@@ -142,19 +218,28 @@ static int build(struct rn_buf *b, const char *method, const char *json, struct 
     return r;
 }
 
+/* Methods that do nothing more when they are asked again. */
+static enum rn_repeat repeat_of(const char *method) {
+    static const char *const again[] = {"ping",  "status",    "streams",     "create", "head",  "at",
+                                        "nodes", "subscribe", "unsubscribe", "verify", "peers", "plugins"};
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++)
+        if (strcmp(method, again[i]) == 0)
+            return RN_ALWAYS;
+    return RN_IF_UNSENT;
+}
+
 int runnel_client_request(struct runnel_client *c, const char *method, const char *json, runnel_data *done, void *arg,
                           struct runnel_err *err) {
     struct rn_buf b = {0};
+    struct runnel_err why = {0};
     int r = build(&b, method, json ? json : "{}", err);
-    if (r == 0) {
-        struct runnel_err why = {0};
-        struct rn_pending *p = rn_ask_new(c, 0, data_answered, arg, &why);
-        r = p ? 0 : rn_err_copy(err, &why);
-        if (p) {
-            p->done.data = done;
-            r = rn_ask_sent(c, p, rn_frame_json(&c->out, RN_FRAME_REQUEST, p->id, rn_buf_bytes(&b)), err);
-        }
+    struct rn_pending *p = r == 0 ? rn_ask_new(c, 0, data_answered, arg, &why) : NULL;
+    if (r == 0 && p) {
+        p->repeat = repeat_of(method);
+        p->done.data = done;
+        p->body = b;
+        return rn_ask_send(c, p, err);
     }
     rn_buf_free(&b);
-    return r;
+    return r < 0 ? r : rn_err_copy(err, &why);
 }

@@ -6,6 +6,7 @@
 #include <config.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 void rn_client_enter(struct runnel_client *c) {
     c->depth++;
@@ -13,7 +14,11 @@ void rn_client_enter(struct runnel_client *c) {
 
 static void destroy(struct runnel_client *c) {
     rn_link_free(c);
+    rn_outlet_free_all(c);
+    if (c->retry)
+        event_free(c->retry);
     free(c->address);
+    free(c->agent_said);
     free(c);
 }
 
@@ -38,7 +43,7 @@ int rn_session_json(struct runnel_bytes text, struct rn_json **out, struct runne
     return r;
 }
 
-int rn_session_hello(struct runnel_client *c, const char *agent, struct runnel_err *err) {
+static int say_hello(struct runnel_client *c, struct runnel_err *err) {
     struct rn_buf json = {0};
     struct rn_jw w;
     rn_jw_init(&w, &json);
@@ -47,11 +52,22 @@ int rn_session_hello(struct runnel_client *c, const char *agent, struct runnel_e
     rn_jw_array(&w);
     rn_jw_i64(&w, 1);
     rn_jw_end_array(&w);
-    rn_jw_kstr(&w, "agent", agent);
+    rn_jw_kstr(&w, "agent", c->agent_said);
     rn_jw_end_object(&w);
     int r = json.failed ? json.failed : rn_frame_json(&c->out, RN_FRAME_HELLO, 0, rn_buf_bytes(&json));
     rn_buf_free(&json);
     return r < 0 ? rn_fail(err, -r, "%s: no memory for the hello", c->address) : 0;
+}
+
+int rn_session_begin(struct runnel_client *c, struct runnel_err *err) {
+    int r = say_hello(c, err);
+    if (r == 0)
+        r = rn_link_open(c, err);
+    if (r < 0)
+        return r;
+    rn_life_restart(c);
+    rn_link_flush_soon(c);
+    return 0;
 }
 
 /* ---- frames in ---- */
@@ -81,6 +97,7 @@ static int take_hello(struct runnel_client *c, const struct rn_json *o, struct r
         while (n >= sizeof c->agent || (n > 0 && (agent[n] & 0xc0) == 0x80))
             n--; /* cut at a character's start */
         memcpy(c->agent, agent, n);
+        c->agent[n] = 0;
     }
     return 0;
 }
@@ -93,8 +110,12 @@ static int on_hello(struct runnel_client *c, const struct rn_frame *f, struct ru
     rn_json_free(o);
     if (r < 0)
         return rn_wrap(err, "hello");
-    c->connected = 1;
+    c->connected = c->ever = 1;
+    c->lost_at = 0;
     rn_life_restart(c);
+    r = c->open ? 0 : rn_retry_resume(c, err);
+    if (r < 0)
+        return r;
     if (c->on_state)
         c->on_state(c->arg, RUNNEL_CONNECTED, NULL);
     return 0;
@@ -131,9 +152,11 @@ static int on_answer(struct runnel_client *c, const struct rn_frame *f, struct r
     struct rn_pending *p = rn_ask_find(c, f->id);
     if (!p)
         return rn_fail(err, RUNNEL_EDAMAGED, "an answer to request %llu, which is not open", (unsigned long long)f->id);
+    if (why && p->is_publish && rn_outlet_again(c, p, why))
+        return rn_outlet_go_on(c, &p->stream, err);
     rn_ask_take(c, p);
     int r = p->answer(c, p, why ? NULL : f, why, err);
-    free(p);
+    rn_ask_free(p);
     return r;
 }
 
@@ -153,6 +176,7 @@ static int on_frame(struct runnel_client *c, const struct rn_frame *f, struct ru
         return on_hello(c, f, err);
     if (!c->connected && f->type != RN_FRAME_ERROR)
         return rn_fail(err, RUNNEL_EDAMAGED, "a frame of type %d came before the hello", (int)f->type);
+    c->tries = 0; /* this session is of use: after it the waiting begins anew */
     switch (f->type) {
     case RN_FRAME_ANSWER:
     case RN_FRAME_ERROR:
@@ -201,44 +225,70 @@ void rn_session_bytes(struct runnel_client *c) {
 /* Completions may close more, ask (in vain) or free the client: take the first again and again. */
 static void fail_all(struct runnel_client *c, const struct runnel_err *why) {
     struct runnel_err ignored;
-    for (size_t i = 0; i < RN_SLOTS; i++) {
-        while (!rn_list_empty(&c->slots[i])) {
-            struct rn_pending *p = rn_list_of(c->slots[i].next, struct rn_pending, slot);
-            rn_ask_take(c, p);
-            (void)p->answer(c, p, NULL, why, &ignored);
-            free(p);
-        }
+    while (!rn_list_empty(&c->doomed) || !rn_list_empty(&c->asked)) {
+        struct rn_list *first = rn_list_empty(&c->doomed) ? c->asked.next : c->doomed.next;
+        struct rn_pending *p = rn_list_of(first, struct rn_pending, order);
+        rn_ask_take(c, p);
+        (void)p->answer(c, p, NULL, why, &ignored);
+        rn_ask_free(p);
     }
     rn_follow_end_all(c, why);
+}
+
+void rn_session_close(struct runnel_client *c, const struct runnel_err *why) {
+    c->closed = 1;
+    c->why = *why;
+    rn_link_close(c);
+    if (c->retry)
+        (void)event_del(c->retry);
+    fail_all(c, &c->why);
+    if (c->on_state && !c->freed)
+        c->on_state(c->arg, RUNNEL_CLOSED, &c->why);
 }
 
 void rn_session_end(struct runnel_client *c, const struct runnel_err *why) {
     if (c->closed)
         return;
     rn_client_enter(c);
-    c->closed = 1;
-    c->why = *why;
-    rn_link_close(c);
-    fail_all(c, &c->why);
-    if (c->on_state && !c->freed)
-        c->on_state(c->arg, RUNNEL_CLOSED, &c->why);
+    if (rn_retry_helps(c, why))
+        rn_retry_lost(c, why);
+    else
+        rn_session_close(c, why);
     rn_client_leave(c);
 }
 
 /* ---- making and freeing ---- */
 
-static int take_options(struct runnel_client *c, const struct runnel_client_options *o, char agent[65],
-                        struct runnel_err *err) {
+static int take_agent(struct runnel_client *c, const char *name, struct runnel_err *err) {
+    if (!name)
+        name = "librunnel/" PACKAGE_VERSION;
+    if (strlen(name) > 64)
+        return rn_fail(err, RUNNEL_EINVALID, "options: agent has %zu bytes, 64 are allowed", strlen(name));
+    c->agent_said = strdup(name);
+    return c->agent_said ? 0 : rn_fail(err, RUNNEL_ENOMEM, "%s: no memory for a client", c->address);
+}
+
+static int take_retry(struct runnel_client *c, const struct runnel_client_options *o, struct runnel_err *err) {
+    if (o->flags & ~(RUNNEL_CLIENT_ONCE | RUNNEL_CLIENT_WAIT))
+        return rn_fail(err, RUNNEL_EINVALID, "options: flags has an unknown flag");
+    if (o->flags & RUNNEL_CLIENT_ONCE && o->flags & RUNNEL_CLIENT_WAIT)
+        return rn_fail(err, RUNNEL_EINVALID, "options: RUNNEL_CLIENT_ONCE and RUNNEL_CLIENT_WAIT do not go together");
+    if (o->retry_least < 0 || o->retry_most < 0 || o->retry_limit < 0)
+        return rn_fail(err, RUNNEL_EINVALID, "options: retry_least, retry_most or retry_limit is negative");
+    c->flags = o->flags;
+    c->retry_least = o->retry_least ? o->retry_least : INT64_C(100000000);
+    c->retry_most = o->retry_most ? o->retry_most : INT64_C(30000000000);
+    c->retry_limit = o->retry_limit;
+    return 0;
+}
+
+static int take_options(struct runnel_client *c, const struct runnel_client_options *o, struct runnel_err *err) {
     struct runnel_client_options all = {0};
     if (o) {
         if (o->size < sizeof o->size)
             return rn_fail(err, RUNNEL_EINVALID, "options: size must be sizeof(struct runnel_client_options)");
         memcpy(&all, o, o->size < sizeof all ? o->size : sizeof all);
     }
-    const char *name = all.agent ? all.agent : "librunnel/" PACKAGE_VERSION;
-    if (strlen(name) > 64)
-        return rn_fail(err, RUNNEL_EINVALID, "options: agent has %zu bytes, 64 are allowed", strlen(name));
-    memcpy(agent, name, strlen(name) + 1);
     if (all.connect_limit < 0)
         return rn_fail(err, RUNNEL_EINVALID, "options: connect_limit is negative");
     c->connect_limit = all.connect_limit ? all.connect_limit : RN_MAX_HELLO_SECONDS * INT64_C(1000000000);
@@ -246,25 +296,39 @@ static int take_options(struct runnel_client *c, const struct runnel_client_opti
     c->queue_limit = all.queue_limit ? all.queue_limit : RN_MAX_QUEUED;
     if (c->queue_limit > RN_BUF_MAX / 2)
         c->queue_limit = RN_BUF_MAX / 2;
-    return 0;
+    int r = take_retry(c, &all, err);
+    return r < 0 ? r : take_agent(c, all.agent, err);
 }
 
+/* Without RUNNEL_CLIENT_WAIT the first attempt is made at once, so that the caller hears of it. */
 static int start(struct runnel_client *c, const char *address, const struct runnel_client_options *options,
                  struct runnel_err *err) {
-    char agent[65];
+    struct sockaddr_storage sa;
+    size_t n = 0;
     c->address = strdup(address);
     if (!c->address)
         return rn_fail(err, RUNNEL_ENOMEM, "%s: no memory for a client", address);
-    int r = take_options(c, options, agent, err);
+    int r = take_options(c, options, err);
     if (r == 0)
-        r = rn_session_hello(c, agent, err);
-    if (r == 0)
-        r = rn_link_open(c, err);
+        r = rn_address_parse(address, &sa, &n, err);
     if (r < 0)
         return r;
-    rn_life_arm(c);
-    rn_link_flush_soon(c);
-    return 0;
+    if (c->flags & RUNNEL_CLIENT_WAIT)
+        return rn_retry_first(c, err);
+    c->open = 1;
+    return rn_session_begin(c, err);
+}
+
+static void init_lists(struct runnel_client *c) {
+    rn_list_init(&c->doomed);
+    rn_list_init(&c->asked);
+    rn_list_init(&c->following);
+    rn_list_init(&c->used);
+    for (size_t i = 0; i < RN_SLOTS; i++) {
+        rn_list_init(&c->slots[i]);
+        rn_list_init(&c->follows[i]);
+        rn_list_init(&c->outlets[i]);
+    }
 }
 
 int runnel_client_new(struct event_base *base, const char *address, const struct runnel_client_options *options,
@@ -279,10 +343,7 @@ int runnel_client_new(struct event_base *base, const char *address, const struct
     c->arg = arg;
     c->next_id = 1;
     rn_buf_init(&c->in, RN_FRAME_LENGTH + RN_MAX_FRAME + RN_READ);
-    for (size_t i = 0; i < RN_SLOTS; i++) {
-        rn_list_init(&c->slots[i]);
-        rn_list_init(&c->follows[i]);
-    }
+    init_lists(c);
     int r = start(c, address, options, err);
     if (r < 0) {
         destroy(c);
@@ -312,7 +373,7 @@ const char *runnel_client_agent(const struct runnel_client *c) {
 }
 
 uint64_t runnel_client_queued(const struct runnel_client *c) {
-    return rn_link_unsent(c);
+    return rn_ask_queued(c);
 }
 
 uint64_t runnel_client_open(const struct runnel_client *c) {

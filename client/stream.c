@@ -15,30 +15,23 @@ int runnel_id_parse(const char *s, struct runnel_id *out) {
     return rn_id_parse(s, strlen(s), out);
 }
 
-/* Asks a method whose parameters are a stream and perhaps a time; the caller fills p->done. */
-static int ask(struct runnel_client *c, const char *method, const char *stream, const int64_t *time,
-               rn_answer_fn *answer, void *arg, struct rn_pending **out, struct runnel_err *err) {
-    struct runnel_err why = {0};
-    struct rn_buf b = {0};
+/* A pending request of a method whose parameters are a stream and perhaps a time; the caller fills p->done
+ * and sends it. NULL and err. */
+static struct rn_pending *ask(struct runnel_client *c, const char *method, const char *stream, const int64_t *time,
+                              rn_answer_fn *answer, void *arg, struct runnel_err *err) {
+    struct rn_pending *p = rn_ask_new(c, 0, answer, arg, err);
     struct rn_jw w;
-    rn_jw_init(&w, &b);
+    if (!p)
+        return NULL;
+    p->repeat = RN_ALWAYS;
+    rn_jw_init(&w, &p->body);
     rn_jw_object(&w);
     rn_jw_kstr(&w, "method", method);
     rn_jw_kstr(&w, "stream", stream);
     if (time)
         rn_jw_kns(&w, "time", *time);
     rn_jw_end_object(&w);
-    int r = b.failed;
-    if (r < 0) {
-        (void)rn_fail(err, -r, "%s: no memory for the request", method);
-    } else {
-        *out = rn_ask_new(c, 0, answer, arg, &why);
-        r = *out ? 0 : rn_err_copy(err, &why);
-    }
-    if (r == 0)
-        r = rn_ask_sent(c, *out, rn_frame_json(&c->out, RN_FRAME_REQUEST, (*out)->id, rn_buf_bytes(&b)), err);
-    rn_buf_free(&b);
-    return r;
+    return p;
 }
 
 /* The JSON object of an ANSWER. */
@@ -82,11 +75,12 @@ static int at_answered(struct runnel_client *c, struct rn_pending *p, const stru
 
 int runnel_at(struct runnel_client *c, const char *stream, int64_t time, runnel_at_done *done, void *arg,
               struct runnel_err *err) {
-    struct rn_pending *p = NULL;
-    int r = ask(c, "at", stream, &time, at_answered, arg, &p, err);
-    if (r == 0)
-        p->done.at = done;
-    return r;
+    struct runnel_err why = {0};
+    struct rn_pending *p = ask(c, "at", stream, &time, at_answered, arg, &why);
+    if (!p)
+        return rn_err_copy(err, &why);
+    p->done.at = done;
+    return rn_ask_send(c, p, err);
 }
 
 /* ---- head ---- */
@@ -170,9 +164,10 @@ static int head_answered(struct runnel_client *c, struct rn_pending *p, const st
 
 int runnel_head(struct runnel_client *c, const char *stream, runnel_head_done *done, void *arg,
                 struct runnel_err *err) {
-    struct rn_pending *p = NULL;
-    int r = ask(c, "head", stream, NULL, head_answered, arg, &p, err);
-    if (r == 0)
-        p->done.head = done;
-    return r;
+    struct runnel_err why = {0};
+    struct rn_pending *p = ask(c, "head", stream, NULL, head_answered, arg, &why);
+    if (!p)
+        return rn_err_copy(err, &why);
+    p->done.head = done;
+    return rn_ask_send(c, p, err);
 }

@@ -46,7 +46,8 @@ static int unreachable(struct rn_tool *t, struct runnel_err *err) {
 }
 
 int rn_node_connect(struct rn_tool *t) {
-    struct runnel_client_options o = {.size = sizeof o, .agent = "runnel/" PACKAGE_VERSION};
+    struct runnel_client_options o = {
+        .size = sizeof o, .flags = RUNNEL_CLIENT_ONCE, .agent = "runnel/" PACKAGE_VERSION};
     struct runnel_err err;
     const char *env = getenv("RUNNEL_NODE");
     if (!t->address)

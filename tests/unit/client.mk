@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # tests/unit/client.mk — the unit tests of librunnel, against a node that says what it is told to.
 # May touch: the build folder.
-CLIENT_TESTS = tests/unit/client-session tests/unit/client-publish tests/unit/client-follow
+CLIENT_TESTS = tests/unit/client-session tests/unit/client-publish tests/unit/client-follow \
+  tests/unit/client-retry
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 CLIENT_TEST_CPPFLAGS = $(UNIT_CPPFLAGS) $(LIBEVENT_CFLAGS)
@@ -16,3 +17,7 @@ tests_unit_client_publish_LDADD = $(CLIENT_TEST_LIBS)
 tests_unit_client_follow_SOURCES = tests/unit/client-follow.c $(CLIENT_PEER)
 tests_unit_client_follow_CPPFLAGS = $(CLIENT_TEST_CPPFLAGS)
 tests_unit_client_follow_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_client_retry_SOURCES = tests/unit/client-retry.c tests/unit/model.h tests/unit/model.c client/backoff.h \
+  client/backoff.c $(CLIENT_PEER)
+tests_unit_client_retry_CPPFLAGS = $(CLIENT_TEST_CPPFLAGS)
+tests_unit_client_retry_LDADD = $(CLIENT_TEST_LIBS)

@@ -52,29 +52,77 @@ void peer_close(struct peer *p) {
 static void on_state(void *arg, enum runnel_state state, const struct runnel_err *err) {
     struct peer *p = arg;
     if (state == RUNNEL_CONNECTED) {
+        assert_null(err);
         p->connected++;
         return;
     }
+    if (state == RUNNEL_LOST) {
+        assert_true(p->stays);
+        assert_true(runnel_client_retry(p->client) >= 0);
+        p->lost = err->code;
+        return;
+    }
+    assert_int_equal(runnel_client_retry(p->client), -1);
     assert_int_equal(p->closed, 0); /* once only */
     p->closed = err->code;
     (void)snprintf(p->why, sizeof p->why, "%s", err->msg);
 }
 
-void peer_client(struct peer *p, const struct runnel_client_options *options) {
+void peer_make(struct peer *p, const struct runnel_client_options *options) {
     struct runnel_err err = {0};
-    assert_int_equal(runnel_client_new(p->base, p->address, options, on_state, p, &p->client, &err), 0);
+    struct runnel_client_options o = {.size = sizeof o};
+    if (options)
+        memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+    if (!p->stays)
+        o.flags |= RUNNEL_CLIENT_ONCE;
+    if (p->stays && o.retry_least == 0)
+        o.retry_least = o.retry_most = 2000000;
+    assert_int_equal(runnel_client_new(p->base, p->address, &o, on_state, p, &p->client, &err), 0);
+}
+
+void peer_client(struct peer *p, const struct runnel_client_options *options) {
+    peer_make(p, options);
     p->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(p->fd >= 0);
+}
+
+/* Both hellos; the client is connected then. */
+static void greet(struct peer *p) {
+    int before = p->connected;
+    assert_int_equal(peer_frame(p).type, RN_FRAME_HELLO);
+    peer_json(p, RN_FRAME_HELLO, 0,
+              "{\"runnel\":[1],\"node\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\","
+              "\"nonce\":\"00000000000000000000000000000000\",\"agent\":\"peer/1\"}");
+    while (p->connected == before)
+        peer_turn(p);
 }
 
 void peer_start(struct peer *p, const struct runnel_client_options *options) {
     peer_open(p);
     peer_client(p, options);
-    assert_int_equal(peer_frame(p).type, RN_FRAME_HELLO);
-    peer_json(p, RN_FRAME_HELLO, 0,
-              "{\"runnel\":[1],\"node\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\","
-              "\"nonce\":\"00000000000000000000000000000000\",\"agent\":\"peer/1\"}");
-    peer_until(p, &p->connected);
+    greet(p);
+}
+
+void peer_start_staying(struct peer *p, const struct runnel_client_options *options) {
+    peer_open(p);
+    p->stays = 1;
+    peer_client(p, options);
+    greet(p);
+}
+
+void peer_again(struct peer *p) {
+    int64_t end = now_ms() + 10000;
+    struct pollfd pf = {.fd = p->listener, .events = POLLIN};
+    peer_hang_up(p);
+    rn_buf_clear(&p->in);
+    p->taken = 0;
+    while (poll(&pf, 1, 1) == 0) {
+        assert_true(now_ms() < end);
+        peer_turn(p);
+    }
+    p->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(p->fd >= 0);
+    greet(p);
 }
 
 void peer_turn(struct peer *p) {
@@ -91,18 +139,22 @@ void peer_until(struct peer *p, const int *flag) {
     }
 }
 
-/* Takes what has come without waiting. Returns the number of bytes. */
-static size_t receive(struct peer *p) {
-    size_t all = 0;
+int peer_receive(struct peer *p) {
     for (;;) {
         uint8_t *room = rn_buf_room(&p->in, 65536);
         assert_non_null(room);
         ssize_t r = recv(p->fd, room, 65536, MSG_DONTWAIT);
         if (r <= 0)
-            return all;
+            return r < 0 && errno == EAGAIN;
         p->in.n += (size_t)r;
-        all += (size_t)r;
     }
+}
+
+/* Takes what has come without waiting. Returns the number of bytes. */
+static size_t receive(struct peer *p) {
+    size_t before = p->in.n;
+    (void)peer_receive(p);
+    return p->in.n - before;
 }
 
 struct rn_frame peer_frame(struct peer *p) {
@@ -181,6 +233,14 @@ void peer_data(struct peer *p, uint64_t follow, uint64_t seq, size_t n) {
     }
     assert_int_equal(rn_frame_data(&b, follow, seq, base, rn_buf_bytes(&entries)), 0);
     rn_buf_free(&entries);
+    peer_send_buf(p, &b);
+}
+
+void peer_head(struct peer *p, uint64_t follow, uint64_t count) {
+    uint8_t head[157] = {1};
+    struct rn_buf b = {0};
+    rn_put_le64(head + 32, count);
+    assert_int_equal(rn_frame_head(&b, follow, (struct runnel_bytes){head, sizeof head}), 0);
     peer_send_buf(p, &b);
 }
 
