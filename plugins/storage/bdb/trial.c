@@ -67,15 +67,20 @@ static int try_out(struct rn_bdb *b, bool all_pages, struct runnel_err *err) {
     return all_pages ? verify(b, err) : 0;
 }
 
+/* Handlers belong to the process that was forked: they would answer in its stead, or go on living as it. */
+static void default_signals(void) {
+    static const int all[] = {SIGTERM, SIGINT, SIGHUP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
+    for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
+        (void)signal(all[k], SIG_DFL);
+}
+
 /* Never returns. What else this process has inherited is not its own: it leaves without a farewell. */
 static void live(struct rn_bdb *b, bool all_pages, int to) {
     struct runnel_err err = {0};
     struct rlimit none = {0, 0};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* it has our lock, and must not outlive us with it */
     (void)setrlimit(RLIMIT_CORE, &none);
-    (void)signal(SIGTERM, SIG_DFL);
-    (void)signal(SIGINT, SIG_DFL);
-    (void)signal(SIGHUP, SIG_DFL);
+    default_signals();
     b->trial = true;
     if (try_out(b, all_pages, &err) == 0)
         err.code = 0;
