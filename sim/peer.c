@@ -115,7 +115,9 @@ static uint64_t run_end(const struct sim_peer *p) {
 /* Sends what credit allows, then the head and the state. */
 static void pump(struct sim_peer *p) {
     struct rn_buf head;
-    while (p->follow != 0 && p->talk.end && p->sent < limit(p) && p->credit > 0) {
+    while (p->follow != 0 && p->talk.end && p->sent < limit(p) && (p->credit > 0 || lies(p, SIM_NO_CREDIT))) {
+        if (p->sent >= p->from && lies(p, SIM_STALLS))
+            return;
         uint64_t to = run_end(p);
         int64_t base;
         struct runnel_bytes entries;
@@ -184,6 +186,8 @@ static void answer_follow(struct sim_peer *p, uint64_t id, const struct rn_json 
     (void)rn_json_u64(o, "credit", &credit, &err);
     (void)rn_json_bool(o, "heads", &p->heads, &err);
     p->credit = (int64_t)credit;
+    if (p->n_follows == 1)
+        p->first_from = p->sent;
     sim_talk_say(&p->talk, RN_FRAME_ANSWER, id,
                  "{\"stream\":\"%s\",\"from\":%" PRIu64 ",\"count\":%" PRIu64 ",\"live\":true}",
                  rn_id_format(&p->author->descriptor->id, stream), p->sent, p->count);

@@ -35,7 +35,10 @@ enum sim_lie {
     SIM_BASE,      /* a run whose base lies before the observation that it follows: time runs backwards */
     SIM_STRANGER,  /* data for a follow that nobody asked for */
     SIM_CROSSING,  /* a run that goes on into the next block */
-    SIM_LEAVES     /* hashes of leaves that do not fold to the root */
+    SIM_LEAVES,    /* hashes of leaves that do not fold to the root */
+    /* about what it owes */
+    SIM_STALLS,   /* nothing of a follow comes from `from` on, though it answers pings */
+    SIM_NO_CREDIT /* sends all that it has, whatever the credit */
 };
 
 struct sim_peer {
@@ -52,7 +55,8 @@ struct sim_peer {
     int64_t credit;
     int heads, live_told;
     uint64_t n_sessions, n_lost, n_follows, n_lies;
-    char why[256]; /* why the last session was lost, as far as the other side told */
+    uint64_t first_from; /* where the first follow began */
+    char why[256];       /* why the last session was lost, as far as the other side told */
 };
 
 void sim_peer_init(struct sim_peer *p, struct sim_world *w, const char *name, const struct sim_author *a,

@@ -2,7 +2,7 @@
 # tests/sim/local.mk — the tests that run in a simulated world.
 # May touch: the build folder.
 SIM_TESTS = tests/sim/links tests/sim/history tests/sim/checks tests/sim/converge tests/sim/restarts \
-  tests/sim/hostile
+  tests/sim/hostile tests/sim/providers
 check_PROGRAMS += $(SIM_TESTS)
 TESTS += $(SIM_TESTS)
 EXTRA_DIST += tests/sim/run
@@ -24,3 +24,6 @@ tests_sim_restarts_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
 tests_sim_hostile_SOURCES = tests/sim/hostile.c tests/unit/check.h
 tests_sim_hostile_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_sim_hostile_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
+tests_sim_providers_SOURCES = tests/sim/providers.c tests/unit/check.h
+tests_sim_providers_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_sim_providers_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
