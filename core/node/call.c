@@ -7,17 +7,38 @@
 #include "node/sessionstate.h"
 #include <stdlib.h>
 
+static int make_map(struct rn_session *s) {
+    uint8_t seed[16];
+    if (s->calls)
+        return 0;
+    s->node->env->random(s->node->env->ctx, seed, sizeof seed);
+    s->calls = rn_map_new(seed);
+    return s->calls ? 0 : -RUNNEL_ENOMEM;
+}
+
 struct rn_call *rn_call_new(struct rn_session *s, uint64_t id, size_t weight) {
-    struct rn_call *c = calloc(1, sizeof *c);
-    if (!c)
+    uint8_t key[8];
+    struct rn_call *c = make_map(s) == 0 ? calloc(1, sizeof *c) : NULL;
+    rn_put_le64(key, id);
+    if (!c || rn_map_put(s->calls, key, sizeof key, c) != 0) {
+        free(c);
         return NULL;
+    }
     c->session = s;
     c->id = id;
     c->weight = weight;
-    rn_list_add(&s->calls, &c->link);
-    s->n_calls++;
     s->weight += weight;
     return c;
+}
+
+size_t rn_calls_count(const struct rn_session *s) {
+    return s->calls ? rn_map_count(s->calls) : 0;
+}
+
+int rn_calls_has(const struct rn_session *s, uint64_t id) {
+    uint8_t key[8];
+    rn_put_le64(key, id);
+    return s->calls && rn_map_get(s->calls, key, sizeof key);
 }
 
 void rn_call_weigh(struct rn_call *c, size_t bytes) {
@@ -27,10 +48,11 @@ void rn_call_weigh(struct rn_call *c, size_t bytes) {
 }
 
 static void leave(struct rn_call *c) {
+    uint8_t key[8];
     if (!c->session)
         return;
-    rn_list_del(&c->link);
-    c->session->n_calls--;
+    rn_put_le64(key, c->id);
+    (void)rn_map_del(c->session->calls, key, sizeof key);
     c->session->weight -= c->weight;
     c->session = NULL;
 }
@@ -40,9 +62,23 @@ void rn_call_free(struct rn_call *c) {
     free(c);
 }
 
+void rn_calls_tell(struct rn_session *s, const struct runnel_err *why) {
+    struct runnel_err err;
+    rn_fail(&err, RUNNEL_ECLOSED, "not answered: %s", why->msg);
+    if (!s->calls)
+        return;
+    rn_map_for (e, s->calls)
+        if (rn_session_error(s, ((const struct rn_call *)e->val)->id, &err) != 0)
+            return; /* no room: the end of the session says enough */
+}
+
 void rn_calls_orphan(struct rn_session *s) {
-    while (!rn_list_empty(&s->calls))
-        leave(rn_list_of(s->calls.next, struct rn_call, link));
+    if (!s->calls)
+        return;
+    rn_map_for (e, s->calls)
+        leave(e->val);
+    rn_map_free(s->calls);
+    s->calls = NULL;
 }
 
 /* The answer has been appended, or could not be: then the other side would wait for ever. */

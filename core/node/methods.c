@@ -211,6 +211,8 @@ int rn_methods_request(struct rn_session *s, const struct rn_frame *f, struct ru
     struct runnel_err why;
     if (f->id == 0)
         return rn_fail(err, RUNNEL_EINVALID, "a request with the id 0");
+    if (rn_calls_has(s, f->id))
+        return rn_session_id_in_use(f->id, err);
     struct rn_call *call = rn_call_new(s, f->id, 0);
     if (!call)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");

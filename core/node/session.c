@@ -61,7 +61,6 @@ static struct rn_session *session_new(struct rn_node *n, struct runnel_inst *ins
     rn_buf_init(&s->in, RN_FRAME_LENGTH + RN_MAX_FRAME + READ_ROOM);
     rn_buf_init(&s->out, RN_MAX_QUEUED + RN_FRAME_LENGTH + RN_MAX_FRAME);
     rn_list_init(&s->link);
-    rn_list_init(&s->calls);
     rn_list_init(&s->busy);
     rn_task_init(&s->turn, turn, s);
     s->heard = s->said = s->pinged = n->env->now(n->env->ctx);
@@ -89,8 +88,11 @@ static void end(struct rn_session *s, const struct runnel_err *why, int tell) {
     struct rn_node *n = s->node;
     int level = s->phase == RN_OPEN && !s->has_peer ? RUNNEL_DEBUG : RUNNEL_INFO;
     rn_node_log(n, level, "session", "%s: ended: %s", s->name, why->msg);
-    if (tell && s->phase != RN_DIALLING && rn_session_error(s, 0, why) == 0)
-        flush(s);
+    if (tell && s->phase != RN_DIALLING) {
+        rn_calls_tell(s, why);
+        if (rn_session_error(s, 0, why) == 0)
+            flush(s);
+    }
     s->phase = RN_CLOSED;
     if (s->conn)
         s->ops->close(s->conn);
@@ -335,10 +337,17 @@ static void on_life(void *arg) {
 
 /* ---- frames in ---- */
 
+int rn_session_id_in_use(uint64_t id, struct runnel_err *err) {
+    return rn_fail(err, RUNNEL_EINVALID, "a request with the id %llu, which one has that is not answered yet",
+                   (unsigned long long)id);
+}
+
 static int on_publish(struct rn_session *s, const struct rn_frame *f, struct runnel_err *err) {
     struct runnel_err why;
     if (f->id == 0)
         return rn_fail(err, RUNNEL_EINVALID, "a publish with the id 0");
+    if (rn_calls_has(s, f->id))
+        return rn_session_id_in_use(f->id, err);
     int rc = rn_author_publish(&s->node->author, s, f, &why);
     if (rc == 0)
         return 0;
@@ -376,7 +385,7 @@ static int on_frame(struct rn_session *s, const struct rn_frame *f, struct runne
 /* Whether frames may be taken now: not while we owe the other side more than the limits allow. Follows
  * alone cannot bring it there: two nodes that follow one another over a slow link go on reading. */
 static int may_take(const struct rn_session *s) {
-    return s->phase == RN_GREETING || (s->phase == RN_OPEN && s->n_calls < RN_MAX_REQUESTS &&
+    return s->phase == RN_GREETING || (s->phase == RN_OPEN && rn_calls_count(s) < RN_MAX_REQUESTS &&
                                        s->weight < RN_MAX_PUBLISHES && rn_session_unsent(s) < RN_MAX_UNREAD);
 }
 

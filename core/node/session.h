@@ -68,7 +68,6 @@ void rn_session_credit(struct rn_session *s, uint64_t follow, uint64_t bytes);
 
 /* A request to be answered once; it outlives its session, the answer is then dropped. */
 struct rn_call {
-    struct rn_list link;        /* in the session's unanswered calls */
     struct rn_session *session; /* NULL once the session is gone */
     uint64_t id;
     size_t weight; /* bytes that count against RN_MAX_PUBLISHES: above it, the session's reading pauses */

@@ -46,8 +46,8 @@ struct rn_session {
     struct rn_map *asks; /* request id (8 bytes) → struct rn_ask; NULL until the first */
     uint64_t next_id;
 
-    struct rn_list calls; /* requests that we have not answered */
-    size_t n_calls, weight;
+    struct rn_map *calls; /* request id (8 bytes) → struct rn_call that we have not answered; NULL until the first */
+    size_t weight;
     struct rn_map *follows; /* follow id (8 bytes) → struct rn_follow; NULL until the first */
     struct rn_list busy;    /* follows that may have something to send */
     size_t n_reading;       /* follows whose block is being read: each brings a run, room or not */
@@ -64,8 +64,17 @@ void rn_asks_drop(struct rn_session *s);
 
 /* call.c: appends an ERROR frame; id 0: of the session itself. 0 or a negative code. */
 int rn_session_error(struct rn_session *s, uint64_t id, const struct runnel_err *err);
+/* call.c: how many requests we have not answered, and whether one of them has this id. */
+size_t rn_calls_count(const struct rn_session *s);
+int rn_calls_has(const struct rn_session *s, uint64_t id);
+/* call.c: tells the other side of each that it will not be answered, and why. They stay. */
+void rn_calls_tell(struct rn_session *s, const struct runnel_err *why);
 /* call.c: the session's calls become orphans. */
 void rn_calls_orphan(struct rn_session *s);
+
+/* session.c: fails because of an id that an unanswered request has: which of the two an answer is for could not be
+ * told, so the session must end. */
+int rn_session_id_in_use(uint64_t id, struct runnel_err *err);
 
 /* methods.c: a REQUEST has come. 0, or a negative code when the session must end. */
 int rn_methods_request(struct rn_session *s, const struct rn_frame *f, struct runnel_err *err);

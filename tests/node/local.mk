@@ -7,6 +7,7 @@ libbed_la_CPPFLAGS = $(SIM_CPPFLAGS) $(CMOCKA_CFLAGS)
 BED_LIBS = libbed.la $(SIM_LIBS) $(CMOCKA_LIBS)
 BED_TESTS = \
   tests/node/session \
+  tests/node/calls \
   tests/node/publish \
   tests/node/follow \
   tests/node/reads \
@@ -52,3 +53,6 @@ tests_node_drop_LDADD = $(BED_LIBS)
 tests_node_author_SOURCES = tests/node/author.c
 tests_node_author_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_author_LDADD = $(BED_LIBS)
+tests_node_calls_SOURCES = tests/node/calls.c
+tests_node_calls_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_calls_LDADD = $(BED_LIBS)

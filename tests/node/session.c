@@ -254,7 +254,7 @@ static void requests_over_the_limit(void **state) {
     for (int i = 0; i < RN_MAX_REQUESTS + 500; i++)
         (void)client_send(c, "{\"method\":\"unsubscribe\",\"stream\":\"00000000-0000-8000-8000-000000000000\"}");
     sim_run(&b.w, 5 * SIM_S);
-    assert_int_equal(only_session(&b)->n_calls, RN_MAX_REQUESTS);
+    assert_int_equal(rn_calls_count(only_session(&b)), RN_MAX_REQUESTS);
     assert_int_equal(c->n_got, 1); /* the hello */
     struct client *other = client_new(&b, "a", 1);
     (void)client_ask(other, "{\"method\":\"ping\"}");
