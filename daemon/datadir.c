@@ -6,9 +6,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "daemon/sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -23,13 +25,8 @@ static int no_dir(const char *path, int why, struct runnel_err *err) {
                    strerror(why), remedy);
 }
 
-int rn_dir_make(const char *path, struct runnel_err *err) {
+static int check_dir(const char *path, struct runnel_err *err) {
     struct stat st;
-    if (mkdir(path, 0700) == 0)
-        return 0;
-    int why = errno;
-    if (why != EEXIST)
-        return no_dir(path, why, err);
     if (stat(path, &st) != 0)
         return no_dir(path, errno, err);
     if (!S_ISDIR(st.st_mode))
@@ -38,6 +35,18 @@ int rn_dir_make(const char *path, struct runnel_err *err) {
         return rn_fail(err, RUNNEL_EDENIED, "%s: others than its owner may write there (mode %04o): chmod go-w %s",
                        path, (unsigned)st.st_mode & 07777, path);
     return 0;
+}
+
+/* Its name is made durable also when it was there: the start that made it may have been killed. Where we may not
+ * look into the folder above, another program has made it. */
+int rn_dir_make(const char *path, struct runnel_err *err) {
+    bool made = mkdir(path, 0700) == 0;
+    if (!made && errno != EEXIST)
+        return no_dir(path, errno, err);
+    int rc = made ? 0 : check_dir(path, err);
+    if (rc == 0 && rn_sync_name(path) != 0 && (made || errno != EACCES))
+        rc = rn_fail(err, RUNNEL_EIO, "%s: the folder above it cannot be synced: %s", path, strerror(errno));
+    return rc;
 }
 
 /* The holder of a lock wrote its process number. */

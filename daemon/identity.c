@@ -6,10 +6,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "daemon/sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,17 +112,6 @@ static int write_line(int fd, const uint8_t seed[RN_SEED]) {
     return rc;
 }
 
-static int sync_folder(const char *path) {
-    char *copy = strdup(path);
-    int fd = copy != NULL ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    free(copy);
-    if (fd < 0)
-        return -1;
-    int rc = fsync(fd);
-    (void)close(fd);
-    return rc;
-}
-
 /* Under another name first, so that the file is there whole or not at all. */
 static int make_file(const char *path, const char *temp, const uint8_t seed[RN_SEED], struct runnel_err *err) {
     if (unlink(temp) != 0 && errno != ENOENT)
@@ -133,7 +122,7 @@ static int make_file(const char *path, const char *temp, const uint8_t seed[RN_S
     int rc = write_line(fd, seed);
     if (close(fd) != 0)
         rc = -1;
-    if (rc != 0 || rename(temp, path) != 0 || sync_folder(path) != 0) {
+    if (rc != 0 || rename(temp, path) != 0 || rn_sync_name(path) != 0) {
         (void)failed(err, path, "cannot be written");
         (void)unlink(temp); /* harmless when it has been renamed */
         return -RUNNEL_EIO;
@@ -156,6 +145,12 @@ static int make(const char *path, struct rn_pair *out, struct runnel_err *err) {
     return rc;
 }
 
+/* A start that was killed may have left the file without a durable name. Where we may not look into the folder
+ * another program has made it. */
+static int keep_name(const char *path, struct runnel_err *err) {
+    return rn_sync_name(path) == 0 || errno == EACCES ? 0 : failed(err, path, "its folder cannot be synced");
+}
+
 int rn_identity(const char *path, struct rn_pair *out, int *made, struct runnel_err *err) {
     *made = 0;
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -168,5 +163,5 @@ int rn_identity(const char *path, struct rn_pair *out, int *made, struct runnel_
                       errno == ELOOP ? "a symbolic link is not followed: name the file itself" : "cannot be opened");
     int rc = read_fd(fd, path, out, err);
     (void)close(fd);
-    return rc;
+    return rc == 0 ? keep_name(path, err) : rc;
 }

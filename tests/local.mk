@@ -9,6 +9,7 @@ include tests/conformance/local.mk
 include tests/sim/local.mk
 include tests/node/local.mk
 include tests/scenario/local.mk
+include tests/crash/local.mk
 
 # Random frames at a daemon: a few seconds here, as long as one likes by hand.
 TESTS += tests/fuzz/session.py
