@@ -17,6 +17,6 @@ if BUILD_BDB
 CRASH_TESTS += tests/crash/each.py
 endif
 TESTS += $(CRASH_TESTS)
-EXTRA_DIST += tests/crash/shim.py tests/crash/each.py tests/crash/disk.py tests/crash/node.py
+EXTRA_DIST += tests/crash/shim.py tests/crash/each.py tests/crash/disk.py tests/crash/node.py tests/crash/kills.py tests/crash/run
 tests/crash/shim.log: tests/crash/volatile.la tests/crash/toy
 tests/crash/each.log: tests/crash/volatile.la runneld $(plugin_LTLIBRARIES)

@@ -5,13 +5,14 @@ import json
 import os
 import select
 import signal
+import socket
 import struct
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scenario"))
-import tap  # noqa: E402
-from tap import BUILD, DEADLINE, Daemon, Failed, check, environment, until  # noqa: E402
+from tap import BUILD, DEADLINE, RUNNELD, Daemon, Failed, check, environment, until  # noqa: E402
 from wire import ANSWER, DATA, ERROR, HEAD, PUBLISH, PUBLISHED, REQUEST, STATE, Wire, frame, frames, leb, unleb  # noqa: E402
 from disk import Disk  # noqa: E402
 
@@ -132,11 +133,15 @@ class Program(Wire):
         self.creating, self.followed = {}, {}
         self.dead = False
         self.refused = []
+        self.unsent = bytearray()
         super().__init__(path)
 
     def pump(self, seconds=0.0):
-        """Takes what has come, waiting at most so long for the first of it."""
-        while not self.dead and select.select([self.sock], [], [], seconds)[0]:
+        """Sends what it can and takes what has come, waiting at most so long for the first of it."""
+        while not self.dead:
+            self.push()
+            if not select.select([self.sock], [self.sock] if self.unsent else [], [], seconds)[0]:
+                return
             seconds = 0
             try:
                 got = self.sock.recv(1 << 20)
@@ -144,10 +149,17 @@ class Program(Wire):
                 got = b""
             self.dead = not got
             self.buffer += got
-            self.waiting += frames(self.buffer)
-            for kind, body in self.waiting:
+            for kind, body in frames(self.buffer):
                 self.take(kind, body)
-            self.waiting = []
+
+    def push(self):
+        try:
+            while self.unsent:
+                del self.unsent[:self.sock.send(self.unsent, socket.MSG_DONTWAIT)]
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            self.unsent.clear()  # what it has said last may still be read
 
     def drain(self):
         """All that a dead node has said."""
@@ -156,15 +168,9 @@ class Program(Wire):
             check(time.monotonic() < end, "the link of a dead node stays open")
             self.pump(0.1)
 
-    def put(self, data):
-        try:
-            self.send(data)
-        except ConnectionError:
-            self.dead = True
-
     def ask_later(self, method, **params):
         self.last += 1
-        self.put(frame(REQUEST, leb(self.last) + json.dumps(dict(params, method=method)).encode()))
+        self.unsent += frame(REQUEST, leb(self.last) + json.dumps(dict(params, method=method)).encode())
         return self.last
 
     def create_later(self, name):
@@ -177,7 +183,7 @@ class Program(Wire):
         self.last += 1
         self.flying[self.last] = stream, values
         entries = b"".join(b"\0" + leb(len(v)) + v for v in values)
-        self.put(frame(PUBLISH, leb(self.last) + raw(stream) + bytes([NOW]) + bytes(8) + entries))
+        self.unsent += frame(PUBLISH, leb(self.last) + raw(stream) + bytes([NOW]) + bytes(8) + entries)
 
     def take(self, kind, body):
         id, at = unleb(body)
@@ -274,11 +280,30 @@ def read_node(sock):
                 continue
             out[o["stream"]] = Held(o, history(w, o["stream"], o["count"]))
             v = w.ask("verify", stream=o["stream"])
-            check(v["ok"] == v["blocks"] and not v["damaged"], "verify of", o["stream"], "found", v)
+            check(v["ok"] and not v["damaged"], "verify of", o["stream"], "found", v)
     return out
 
 
 # ---- a node ----
+
+class Process(Daemon):
+    """With a pipe that it and its forks hold: at its end none of them runs any more."""
+
+    def __init__(self, config, folder, env, runneld):
+        self.log_path = os.path.join(folder, "log")
+        self.held, end = os.pipe()
+        with open(self.log_path, "ab") as log:
+            self.start = log.tell()
+            self.process = subprocess.Popen([runneld, "-c", config], stderr=log, stdin=subprocess.DEVNULL, env=env,
+                                            pass_fds=[end])
+        os.close(end)
+
+    def wait(self):
+        code = self.process.wait(DEADLINE)
+        check(select.select([self.held], [], [], DEADLINE)[0], "a fork has outlived its daemon")
+        os.close(self.held)
+        return code
+
 
 class Node:
     """A node whose data folder lies on a Disk. `runneld`, `plugins`: other programs than those of the build."""
@@ -301,7 +326,7 @@ class Node:
         path = "%s/%s.conf" % (self.folder, name)
         with open(path, "w") as f:
             json.dump({"node": {"data": self.folder + "/disk/data", "name": self.name},
-                       "storage": {"main": {"plugin": "bdb", "cache": "4MiB"}},
+                       "storage": {"main": {"plugin": "bdb", "cache": "4MiB", "ballast": "64KiB"}},
                        "transport": dict(transports, local={"plugin": "unix", "path": self.sock}),
                        "discovery": discovery}, f)
         return path
@@ -314,11 +339,7 @@ class Node:
         if self.plugins:
             more["RUNNEL_PLUGIN_PATH"] = "%s:%s" % (self.plugins, BUILD)
         env = environment(LD_PRELOAD=SHIM, RUNNEL_CRASH_DIR=self.disk.path, RUNNEL_CRASH_JOURNAL=self.disk.journal, **more)
-        usual, tap.RUNNELD = tap.RUNNELD, self.runneld or tap.RUNNELD
-        try:
-            self.daemon = Daemon(config or self.whole, self.folder, env=env)
-        finally:
-            tap.RUNNELD = usual
+        self.daemon = Process(config or self.whole, self.folder, env, self.runneld or RUNNELD)
         self.process = self.daemon.process
         ready = until(lambda: "daemon: ready" in self.daemon.log() or self.process.poll() is not None, "a start")
         if self.process.poll() is None:
@@ -334,13 +355,13 @@ class Node:
         """Kills it, if it has not died by itself; the journal must then explain what is there."""
         if self.running():
             self.process.send_signal(signal.SIGKILL)
-        self.process.wait(DEADLINE)
+        self.daemon.wait()
         self.check_end((-signal.SIGKILL,))
 
     def stop(self):
         """Its exit code: 0, or that of a kill by the shim meanwhile."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(DEADLINE)
+        self.daemon.wait()
         return self.check_end((0, -signal.SIGKILL))
 
     def check_end(self, codes):
@@ -371,7 +392,7 @@ def clean(*nodes):
     for n in nodes:
         if n.process is not None and n.process.poll() is None:
             n.process.kill()
-            n.process.wait()
+            n.daemon.wait()
 
 
 __all__ = ["Node", "Program", "Ledger", "Lost", "Fork", "read_node", "all_streams", "clean", "until", "check"]

@@ -9,7 +9,7 @@
  *
  *   RUNNEL_CRASH_DIR      the folder, without symbolic links
  *   RUNNEL_CRASH_JOURNAL  a file outside of it, appended to
- *   RUNNEL_CRASH_AT       N or N+: dies by SIGKILL before (N) or after (N+) the Nth change or sync
+ *   RUNNEL_CRASH_AT       N or N+: dies by SIGKILL before (N) or after (N+) the Nth change or sync, forks counted
  *   RUNNEL_CRASH_SYNC_US  how long a sync takes; nothing is really synced
  *   RUNNEL_CRASH_DEAF     syncs of files whose name begins so do nothing, and say that they did
  *
@@ -48,16 +48,23 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-static struct {
+/* Of a program and its forks: their changes are counted together, and they die together. */
+struct common {
     pthread_mutex_t mutex;
+    unsigned long count;
+};
+
+static struct {
+    struct common *common;
+    pid_t first;
     char dir[PATH_MAX];
     size_t n_dir;
     int journal;
-    unsigned long count, at; /* 0: never */
+    unsigned long at; /* 0: never */
     bool after;
     long sync_us;
     const char *deaf;
-} shim = {.mutex = PTHREAD_MUTEX_INITIALIZER, .journal = -1};
+} shim = {.journal = -1};
 
 /* ---- the journal ---- */
 
@@ -67,8 +74,11 @@ static _Noreturn void die(const char *why) {
         int n = snprintf(text, sizeof text, "volatile.c: %s\n", why);
         (void)!syscall(SYS_write, 2, text, n > 0 ? n : 0);
     }
-    for (;;)
-        syscall(SYS_kill, getpid(), SIGKILL);
+    for (;;) {
+        if (shim.first && shim.first != getpid())
+            (void)syscall(SYS_kill, shim.first, SIGKILL);
+        (void)syscall(SYS_kill, getpid(), SIGKILL);
+    }
 }
 
 static void u64(uint8_t *p, uint64_t v) {
@@ -100,6 +110,17 @@ static void note(char kind, const uint64_t *numbers, size_t n, struct part a, st
     note(kind, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), a, b)
 static const struct part nothing = {NULL, 0};
 
+static void share(void) {
+    pthread_mutexattr_t shared;
+    long page = syscall(SYS_mmap, NULL, sizeof *shim.common, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == -1)
+        die("no memory");
+    memcpy(&shim.common, &page, sizeof page);
+    if (pthread_mutexattr_init(&shared) != 0 || pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED) != 0 ||
+        pthread_mutex_init(&shim.common->mutex, &shared) != 0)
+        die("no mutex");
+}
+
 __attribute__((constructor)) static void start(void) {
     const char *dir = getenv("RUNNEL_CRASH_DIR"), *journal = getenv("RUNNEL_CRASH_JOURNAL");
     const char *at = getenv("RUNNEL_CRASH_AT"), *us = getenv("RUNNEL_CRASH_SYNC_US");
@@ -108,6 +129,8 @@ __attribute__((constructor)) static void start(void) {
     if (!realpath(dir, shim.dir))
         die("RUNNEL_CRASH_DIR is not there");
     shim.n_dir = strlen(shim.dir);
+    shim.first = getpid();
+    share();
     shim.deaf = getenv("RUNNEL_CRASH_DEAF");
     shim.sync_us = us ? strtol(us, NULL, 10) : 0;
     char *end = NULL;
@@ -189,16 +212,16 @@ static uint64_t inode_at(int at, const char *path) {
 /* ---- a change, from its beginning to its end ---- */
 
 static void begin(uint64_t ino) {
-    (void)pthread_mutex_lock(&shim.mutex);
-    if (++shim.count == shim.at && !shim.after)
+    (void)pthread_mutex_lock(&shim.common->mutex);
+    if (++shim.common->count == shim.at && !shim.after)
         die(NULL);
     NOTE('B', nothing, nothing, ino);
 }
 
 static void end(void) {
-    if (shim.count == shim.at && shim.after)
+    if (shim.common->count == shim.at && shim.after)
         die(NULL);
-    (void)pthread_mutex_unlock(&shim.mutex);
+    (void)pthread_mutex_unlock(&shim.common->mutex);
 }
 
 static void unknown(const char *what) {
