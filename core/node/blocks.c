@@ -5,11 +5,15 @@
 #include "node/blocks.h"
 
 #include "base/err.h"
+#include "base/time.h"
 #include "node/inner.h"
+#include "node/mend.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CACHE_KEY 12u
+#define PATIENCE (5 * RN_NS_S) /* with a damaged block */
 
 /* A checked block that is kept for further readers. */
 struct cached {
@@ -27,6 +31,11 @@ struct reading {
     uint8_t key[CACHE_KEY];
     struct rn_list waiting;
     struct cached *block;
+    /* It is damaged: those who wait do so for a while, as it is being fetched again. */
+    struct rn_mend_wait mend;
+    struct rn_alarm patience;
+    int mended; /* once is enough */
+    struct runnel_err why;
 };
 
 struct rn_blocks {
@@ -108,6 +117,8 @@ static void reading_free(struct rn_op *op) {
     struct reading *r = (struct reading *)op;
     while (!rn_list_empty(&r->waiting))
         rn_list_del(r->waiting.next);
+    rn_list_del(&r->mend.link);
+    rn_alarm_cancel(&r->stream->node->loop, &r->patience);
     free(r->block);
     free(r);
 }
@@ -142,21 +153,54 @@ static void finish(struct reading *r, const struct runnel_err *err) {
     rn_op_end(&r->op);
 }
 
-static void finish_failed(struct reading *r, const struct runnel_err *err) {
+static void finish_failed(struct reading *r, const struct runnel_err *err, const char *what) {
     char id[RN_ID_TEXT];
     struct runnel_err why;
-    if (r->stream->dropped) { /* what it was is being erased */
-        (void)rn_stream_unread(r->stream, 0, &why);
-        finish(r, &why);
-        return;
-    }
-    rn_err_copy(&why, err);
-    if (why.code == RUNNEL_ENOTFOUND)
-        rn_fail(&why, RUNNEL_EDAMAGED, "it is missing there");
-    rn_wrap(&why, "stream %s: block %llu cannot be read from the store", rn_id_format(&r->stream->desc->id, id),
-            (unsigned long long)r->k);
+    rn_fail(&why, err->code == RUNNEL_ENOTFOUND ? RUNNEL_EDAMAGED : err->code, "%s%s",
+            err->code == RUNNEL_ENOTFOUND ? "it is missing there" : err->msg, what);
+    rn_wrap(&why, "stream %s: block %llu (#%llu to #%llu) cannot be read from the store",
+            rn_id_format(&r->stream->desc->id, id), (unsigned long long)r->k, (unsigned long long)r->k * RN_MAX_BLOCK,
+            (unsigned long long)r->k * RN_MAX_BLOCK + RN_MAX_BLOCK - 1);
     rn_stream_log(r->stream, RUNNEL_ERROR, "store", "%s", why.msg);
     finish(r, &why);
+}
+
+/* ---- damage ---- */
+
+static void read_bytes(struct reading *r);
+
+static void on_mended(struct rn_mend_wait *w, const struct runnel_err *err) {
+    struct reading *r = rn_list_of(w, struct reading, mend);
+    char what[400];
+    rn_alarm_cancel(&r->stream->node->loop, &r->patience);
+    if (!err) {
+        r->mended = 1;
+        read_bytes(r);
+        return;
+    }
+    (void)snprintf(what, sizeof what, "; %.300s; it is tried again", err->msg);
+    finish_failed(r, &r->why, what);
+}
+
+static void on_impatient(void *arg) {
+    struct reading *r = arg;
+    rn_list_del(&r->mend.link);
+    finish_failed(r, &r->why, "; it is being fetched again from a peer: ask again");
+}
+
+/* The reading has failed. Damage is mended, and who reads waits for that as long as one may. */
+static void failed(struct reading *r, const struct runnel_err *err) {
+    struct rn_loop *loop = &r->stream->node->loop;
+    int damage = err->code == RUNNEL_EDAMAGED || err->code == RUNNEL_ENOTFOUND;
+    rn_err_copy(&r->why, err);
+    if (!damage || r->mended || rn_alarm_set(loop, &r->patience, PATIENCE, on_impatient, r) != 0) {
+        finish_failed(r, err, "");
+        return;
+    }
+    if (rn_mend_block(r->stream, r->k, &r->mend) != 0) {
+        rn_alarm_cancel(loop, &r->patience);
+        finish_failed(r, err, "");
+    }
 }
 
 static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const struct runnel_err *err) {
@@ -171,7 +215,7 @@ static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const 
         }
     }
     if (err)
-        finish_failed(r, err);
+        failed(r, err);
     else
         finish(r, NULL);
 }
@@ -193,7 +237,14 @@ static void on_bytes(void *arg, struct runnel_bytes data, const struct runnel_er
         }
     }
     if (err)
-        finish_failed(r, err);
+        failed(r, err);
+}
+
+static void read_bytes(struct reading *r) {
+    struct rn_place p = rn_place_block(r->stream->number, r->k);
+    free(r->block);
+    r->block = NULL;
+    rn_store_get(&r->stream->node->store, &p, 0, RN_BLOCK_BYTES, on_bytes, r);
 }
 
 int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w) {
@@ -214,9 +265,10 @@ int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w) {
         r->k = k;
         memcpy(r->key, key, CACHE_KEY);
         rn_list_init(&r->waiting);
-        struct rn_place p = rn_place_block(s->number, k);
+        rn_list_init(&r->mend.link);
+        r->mend.fn = on_mended;
         rn_list_add(&r->waiting, &w->link);
-        rn_store_get(&s->node->store, &p, 0, RN_BLOCK_BYTES, on_bytes, r);
+        read_bytes(r);
         return 0;
     }
     rn_list_add(&r->waiting, &w->link);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/time.h"
 #include "node/gone.h"
+#include "node/mend.h"
 #include "node/methods.h"
 #include "node/upstreamstate.h"
 #include <stdlib.h>
@@ -129,6 +130,7 @@ static void on_durable(void *arg, const struct runnel_err *err) {
                 (unsigned long long)s->tail.count);
     (void)rn_map_del(n->streams, s->desc->id.b, sizeof s->desc->id.b);
     s->dropped = 1;
+    rn_mend_stop(s);
     s->drop = NULL;
     answer(d);
     end_follows(s, &why);

@@ -64,6 +64,7 @@ struct rn_node {
 
     struct rn_map *upstreams; /* watch number (8 bytes) → struct rn_upstream */
     uint64_t next_watch;
+    struct rn_map *mends; /* watch number (8 bytes) → struct rn_mend */
 
     /* While starting and stopping. */
     runnel_done *when_ready, *when_stopped;

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "node/heads.h"
 #include "node/inner.h"
+#include "node/mend.h"
 #include "node/peers.h"
 #include "node/sessionstate.h"
 #include "node/upstream.h"
@@ -19,6 +20,7 @@
 
 static void discovered(struct runnel_inst *inst, uint64_t watch, const struct runnel_candidate *const *list, size_t n) {
     rn_upstream_found(rn_inst_node(inst), watch, rn_inst_name(inst), list, n);
+    rn_mend_found(rn_inst_node(inst), watch, rn_inst_name(inst), list, n);
 }
 
 static const struct runnel_discovery_up discovery_up = {.size = sizeof discovery_up, .found = discovered};
@@ -40,10 +42,11 @@ static int make_parts(struct rn_node *n, struct runnel_err *err) {
     n->peers = rn_map_new(seed);
     n->upstreams = rn_map_new(seed);
     n->lost = rn_map_new(seed);
+    n->mends = rn_map_new(seed);
     n->blocks = rn_blocks_new(n);
     if (rn_gone_init(n, seed) != 0)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
-    if (!n->hasher || !n->streams || !n->peers || !n->upstreams || !n->lost || !n->blocks)
+    if (!n->hasher || !n->streams || !n->peers || !n->upstreams || !n->lost || !n->mends || !n->blocks)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     return 0;
 }
@@ -128,6 +131,8 @@ void rn_node_free(struct rn_node *n) {
     }
     if (n->lost)
         rn_map_free(n->lost);
+    if (n->mends)
+        rn_map_free(n->mends);
     rn_hasher_free(n->hasher);
     rn_loop_free(&n->loop);
     free(n);

@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "node/inner.h"
+#include "node/mend.h"
 #include "node/methods.h"
 #include <stdlib.h>
 #include <string.h>
@@ -164,10 +165,13 @@ static void on_pack(void *arg, struct runnel_bytes data, const struct runnel_err
         err = &why;
     }
     struct rn_place p = rn_place_node(q->stream->number, level, q->from + got, &off);
+    if (err && err->code == RUNNEL_ENOTFOUND)
+        err = NULL; /* a hole: data is empty */
     for (uint64_t i = 0; !err && i < want; i++) {
         struct runnel_bytes entry = {data.p + i * size, i * size < data.n ? data.n - i * size : 0};
         struct rn_entry e;
         if (rn_entry_read(q->stream->node->hasher, &p, off + (uint32_t)i * size, level, entry, &e, &why) != 0) {
+            rn_mend_tree(q->stream, &why);
             rn_wrap(&why, "nodes");
             err = &why;
         } else {

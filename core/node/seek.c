@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "node/inner.h"
+#include "node/mend.h"
 #include <stdlib.h>
 
 /* The blocks below `lo` begin before the time, those from `hi` on do not. */
@@ -67,6 +68,13 @@ static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const 
     struct rn_seek *k = arg;
     (void)hash;
     k->reading = 0;
+    struct runnel_err why;
+    if (err && k->fn && (err->code == RUNNEL_EDAMAGED || err->code == RUNNEL_ENOTFOUND)) {
+        rn_fail(&why, RUNNEL_EDAMAGED, "%s",
+                err->code == RUNNEL_ENOTFOUND ? "its tree has a hole in the store" : err->msg);
+        rn_mend_tree(k->stream, &why);
+        err = &why;
+    }
     if (err || !k->fn) {
         finish(k, 0, err);
         return;

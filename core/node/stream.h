@@ -16,6 +16,7 @@ struct rn_node;
 struct rn_upstream;
 struct rn_flight;
 struct rn_creating;
+struct rn_mend;
 struct rn_drop;
 
 struct rn_stream {
@@ -49,6 +50,7 @@ struct rn_stream {
     struct rn_list publishes; /* own: of struct rn_publish, waiting to be appended */
     struct rn_list dirty;     /* own: in node->dirty when publishes wait */
     struct rn_upstream *up;   /* the subscription, or NULL */
+    struct rn_mend *mend;     /* damaged blocks of it are being fetched again, or NULL */
     struct rn_flight *flight; /* what a provider gave and is on its way to the disk, or NULL */
 };
 
