@@ -156,6 +156,10 @@ static void finish(struct reading *r, const struct runnel_err *err) {
 static void finish_failed(struct reading *r, const struct runnel_err *err, const char *what) {
     char id[RN_ID_TEXT];
     struct runnel_err why;
+    if (r->stream->dropped) {
+        finish(r, err);
+        return;
+    }
     rn_fail(&why, err->code == RUNNEL_ENOTFOUND ? RUNNEL_EDAMAGED : err->code, "%s%s",
             err->code == RUNNEL_ENOTFOUND ? "it is missing there" : err->msg, what);
     rn_wrap(&why, "stream %s: block %llu (#%llu to #%llu) cannot be read from the store",

@@ -165,7 +165,7 @@ static void on_pack(void *arg, struct runnel_bytes data, const struct runnel_err
         err = &why;
     }
     struct rn_place p = rn_place_node(q->stream->number, level, q->from + got, &off);
-    if (err && err->code == RUNNEL_ENOTFOUND)
+    if (err && err->code == RUNNEL_ENOTFOUND && !q->stream->dropped)
         err = NULL; /* a hole: data is empty */
     for (uint64_t i = 0; !err && i < want; i++) {
         struct runnel_bytes entry = {data.p + i * size, i * size < data.n ? data.n - i * size : 0};

@@ -69,7 +69,7 @@ static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const 
     (void)hash;
     k->reading = 0;
     struct runnel_err why;
-    if (err && k->fn && (err->code == RUNNEL_EDAMAGED || err->code == RUNNEL_ENOTFOUND)) {
+    if (err && k->fn && !k->stream->dropped && (err->code == RUNNEL_EDAMAGED || err->code == RUNNEL_ENOTFOUND)) {
         rn_fail(&why, RUNNEL_EDAMAGED, "%s",
                 err->code == RUNNEL_ENOTFOUND ? "its tree has a hole in the store" : err->msg);
         rn_mend_tree(k->stream, &why);
