@@ -192,6 +192,11 @@ static void random_bytes(void *ctx, void *p, size_t n) {
     randombytes_buf(p, n);
 }
 
+static void again(void *ctx) {
+    const struct rn_world *w = ctx;
+    w->conf.again(w->conf.again_arg);
+}
+
 static int sign(void *ctx, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
     const struct rn_world *w = ctx;
     return rn_sign(w->conf.pair, purpose, p, n, sig);
@@ -242,6 +247,7 @@ static void fill_env(struct rn_world *w) {
         .verify = verify,
         .loop = loop,
         .dir = rn_world_dir,
+        .again = again,
         .log = w->conf.log,
         .failed = failed,
         .uid = (int64_t)geteuid(),

@@ -15,6 +15,8 @@ struct rn_world_conf {
     const struct rn_pair *pair; /* the node's identity */
     const char *data;           /* the data directory, which exists */
     const struct rn_log *log;
+    runnel_fn *again; /* the node wants to be stopped and started anew */
+    void *again_arg;
 };
 
 /* NULL and why. */

@@ -28,6 +28,7 @@ struct run {
     struct rn_node *node;
     struct event *signals[N_SIGNALS];
     int ready, stopping;
+    int again; /* what stops is to be started anew */
     enum rn_exit exit;
 };
 
@@ -42,10 +43,11 @@ static void stopped(void *arg, const struct runnel_err *err) {
     struct run *r = arg;
     if (err != NULL) {
         rn_log(r->log, RUNNEL_ERROR, "daemon", "stopped, but not orderly: %s", err->msg);
+        r->again = 0;
         if (r->exit == RN_EXIT_OK)
             r->exit = RN_EXIT_FAILED;
     } else {
-        rn_log(r->log, RUNNEL_NOTICE, "daemon", "stopped");
+        rn_log(r->log, RUNNEL_NOTICE, "daemon", r->again ? "stopped, to start anew" : "stopped");
     }
     (void)event_base_loopbreak(rn_world_base(r->world));
 }
@@ -55,9 +57,21 @@ static void stop(struct run *r) {
     rn_node_stop(r->node, stopped, r);
 }
 
+static void start_anew(void *arg) {
+    struct run *r = arg;
+    if (r->stopping)
+        return;
+    r->again = 1;
+    stop(r);
+}
+
 static void on_end(evutil_socket_t sig, short what, void *arg) {
     struct run *r = arg;
     (void)what;
+    if (r->again) { /* it stops already */
+        r->again = 0;
+        return;
+    }
     if (r->stopping) {
         rn_log(r->log, RUNNEL_WARN, "daemon", "a second signal: ending at once");
         _exit(RN_EXIT_FAILED);
@@ -141,8 +155,10 @@ static int open_data(struct run *r, struct runnel_err *err) {
     return 0;
 }
 
+/* One life of the node. */
 static enum rn_exit serve(struct run *r) {
     struct runnel_err err = {0};
+    r->ready = r->stopping = r->again = 0;
     if (rn_node_new(rn_world_env(r->world), r->conf, r->registry, &r->pair.id, &r->node, &err) != 0)
         return cannot_start(r, &err);
     rn_world_serve(r->world, turn, r->node);
@@ -156,11 +172,18 @@ static enum rn_exit serve(struct run *r) {
     return r->exit;
 }
 
+static void bury(struct run *r) {
+    rn_world_serve(r->world, NULL, NULL);
+    rn_node_free(r->node);
+    r->node = NULL;
+}
+
 static enum rn_exit live(struct run *r) {
     struct runnel_err err = {0};
     if (open_data(r, &err) != 0)
         return cannot_start(r, &err);
-    struct rn_world_conf wc = {.pair = &r->pair, .data = r->conf->data, .log = r->log};
+    struct rn_world_conf wc = {
+        .pair = &r->pair, .data = r->conf->data, .log = r->log, .again = start_anew, .again_arg = r};
     r->world = rn_world_new(&wc, &err);
     if (r->world == NULL)
         return cannot_start(r, &err);
@@ -168,13 +191,17 @@ static enum rn_exit live(struct run *r) {
         rn_log(r->log, RUNNEL_ERROR, "daemon", "cannot start: no signal handlers");
         return RN_EXIT_START;
     }
-    return serve(r);
+    enum rn_exit code = serve(r);
+    while (r->again && code == RN_EXIT_OK) {
+        bury(r);
+        code = serve(r);
+    }
+    return code;
 }
 
 static void end(struct run *r) {
     if (r->world != NULL)
-        rn_world_serve(r->world, NULL, NULL);
-    rn_node_free(r->node);
+        bury(r);
     for (size_t i = 0; i < N_SIGNALS; i++)
         if (r->signals[i] != NULL)
             event_free(r->signals[i]);

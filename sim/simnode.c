@@ -79,6 +79,12 @@ static int env_verify(void *ctx, const struct rn_key *id, const char *purpose, c
     return sim_verify(world_of(ctx), id, purpose, p, n, sig);
 }
 
+static void env_again(void *ctx) {
+    struct sim_node *n = ctx;
+    n->again = 1;
+    sim_node_stop(n);
+}
+
 static struct event_base *env_loop(void *ctx) {
     (void)ctx;
     return NULL;
@@ -114,6 +120,7 @@ static void env_init(struct sim_node *n) {
                              .verify = env_verify,
                              .loop = env_loop,
                              .dir = env_dir,
+                             .again = env_again,
                              .log = &n->log};
 }
 
@@ -146,6 +153,8 @@ static void on_gone(void *arg) {
     rn_node_free(node);
     quiet(n);
     sim_trace(world_of(n), n->host.number, "down", &n->starts, sizeof n->starts);
+    if (n->again)
+        sim_node_start(n);
 }
 
 struct sim_node *sim_node_new(struct sim_world *w, const char *name) {
@@ -210,7 +219,7 @@ void sim_node_start(struct sim_node *n) {
         return;
     n->host.power = 1;
     n->starts++;
-    n->served = 0;
+    n->served = n->again = 0;
     n->state = SIM_STARTING;
     if (rn_node_new(&n->env, n->conf, &n->registry, &n->pair.id, &n->node, &err) != 0) {
         n->node = NULL;

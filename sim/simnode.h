@@ -29,6 +29,7 @@ struct sim_node {
     struct rn_node *node; /* NULL while it is down */
     enum sim_node_state state;
     struct sim_event alarm, wake, gone;
+    int again; /* it has asked to be started anew */
     uint32_t starts;
     int served;         /* since its last start it has been up: what it says of itself counts */
     int start_may_fail; /* its disk has faults: a start that fails leaves it down, and is no failure of the world */

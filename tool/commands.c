@@ -77,6 +77,15 @@ const struct rn_command rn_commands[] = {
      1, 1, rn_cmd_subscribe, {{NULL, NULL, NULL}}},
     {"unsubscribe", "STREAM", "have the node follow a stream no longer", "What was fetched is kept.",
      1, 1, rn_cmd_unsubscribe, {{NULL, NULL, NULL}}},
+    {"backup", "DIR", "copy all that the node holds",
+     "Writes a copy of all streams, subscriptions and notes as they are at one moment, and of the node's identity, into a new or empty folder. "
+     "The node goes on meanwhile.",
+     1, 1, rn_cmd_backup, {{"no-identity", NULL, "leave the node's secret key out"}, {NULL, NULL, NULL}}},
+    {"restore", "DIR", "bring a backup back",
+     "Gives a backup to a node of the same identity that holds nothing, and verifies all of it. Before the node appends to its own streams it "
+     "then asks its peers for what was published after the backup.",
+     1, 1, rn_cmd_restore,
+     {{"replace", NULL, "erase what the node holds first"}, {"yes", NULL, "with --replace: do not ask"}, {NULL, NULL, NULL}}},
     {"drop", "STREAM", "have the node forget a stream",
      "Erases all that the node holds of a stream, and ends its subscription. A stream of the node itself cannot be made again after that. "
      "Asks first.",

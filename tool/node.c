@@ -45,20 +45,32 @@ static int unreachable(struct rn_tool *t, struct runnel_err *err) {
     return rn_tool_fail(t, RN_EXIT_NODE, err);
 }
 
-int rn_node_connect(struct rn_tool *t) {
+/* One try. */
+static int connect_once(struct rn_tool *t, struct runnel_err *err) {
     struct runnel_client_options o = {
         .size = sizeof o, .flags = RUNNEL_CLIENT_ONCE, .agent = "runnel/" PACKAGE_VERSION};
+    t->base = make_base();
+    if (!t->base)
+        return rn_fail(err, RUNNEL_ENOMEM, "cannot make an event loop");
+    int r = runnel_client_new(t->base, t->address, &o, on_state, t, &t->client, err);
+    if (r < 0)
+        return r;
+    rn_node_wait(t, &t->connected);
+    return t->connected ? 0 : rn_err_copy(err, &t->why);
+}
+
+int rn_node_connect(struct rn_tool *t) {
     struct runnel_err err;
     const char *env = getenv("RUNNEL_NODE");
     if (!t->address)
         t->address = env && *env ? env : DEFAULT_ADDRESS;
-    t->base = make_base();
-    if (!t->base)
-        return rn_tool_failf(t, RN_EXIT_ERROR, RUNNEL_ENOMEM, "cannot make an event loop");
-    if (runnel_client_new(t->base, t->address, &o, on_state, t, &t->client, &err) < 0)
-        return unreachable(t, &err);
-    rn_node_wait(t, &t->connected);
-    return t->connected ? 0 : unreachable(t, &t->why);
+    return connect_once(t, &err) < 0 ? unreachable(t, &err) : 0;
+}
+
+int rn_node_again(struct rn_tool *t, struct runnel_err *err) {
+    rn_node_leave(t);
+    t->connected = t->lost = 0;
+    return connect_once(t, err);
 }
 
 void rn_node_leave(struct rn_tool *t) {

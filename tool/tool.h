@@ -19,7 +19,7 @@ enum rn_exit {
     RN_EXIT_USAGE = 2,   /* the command line makes no sense */
     RN_EXIT_NODE = 3,    /* no node reachable, or the session with it was lost */
     RN_EXIT_STREAM = 4,  /* the stream is unknown, or several are meant */
-    RN_EXIT_DAMAGED = 5, /* verify found damage */
+    RN_EXIT_DAMAGED = 5, /* verify, backup or restore found damage */
 };
 
 struct rn_tool;
@@ -135,6 +135,8 @@ void rn_progress_end(struct rn_progress *p);
 /* ---- node.c: the session, one question at a time ---- */
 int rn_node_connect(struct rn_tool *t); /* 0, or an exit code after saying why */
 void rn_node_leave(struct rn_tool *t);
+/* Ends the session and tries once to open another. 0 or a negative code, without a word. */
+int rn_node_again(struct rn_tool *t, struct runnel_err *err);
 void rn_node_wait(struct rn_tool *t, const int *done);
 /* Asks and waits. 0 and the answer's text and tree, or a negative code and err. */
 struct rn_answer {
@@ -232,6 +234,8 @@ int rn_cmd_at(struct rn_tool *t);
 int rn_cmd_follow(struct rn_tool *t);
 int rn_cmd_subscribe(struct rn_tool *t);
 int rn_cmd_unsubscribe(struct rn_tool *t);
+int rn_cmd_backup(struct rn_tool *t);
+int rn_cmd_restore(struct rn_tool *t);
 int rn_cmd_drop(struct rn_tool *t);
 int rn_cmd_head(struct rn_tool *t);
 int rn_cmd_verify(struct rn_tool *t);

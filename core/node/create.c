@@ -168,8 +168,10 @@ void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn
     const struct rn_json *o = rn_json_get(params, "descriptor");
     struct rn_descriptor *d;
     struct runnel_err err;
-    int rc = 0;
-    if (!o || o->type != RN_OBJECT)
+    int rc = rn_restore_refuses(n, &err);
+    if (rc != 0)
+        rn_wrap(&err, "create");
+    else if (!o || o->type != RN_OBJECT)
         rc = rn_fail(&err, RUNNEL_EINVALID, "create: descriptor: want an object with source, stream, target");
     if (rc == 0 && (rc = rn_descriptor_make(n->hasher, o, &n->id, &d, &err)) != 0)
         rn_wrap(&err, "create");

@@ -38,6 +38,8 @@ struct rn_env {
     /* The private directory of an instance, made if need be; NULL when it cannot be (then err says
      * why) or in the simulator (err untouched). The string lives as long as the env. */
     const char *(*dir)(void *ctx, uint32_t kind, const char *name, struct runnel_err *err);
+    /* The node wants to be stopped and started anew, as if the process were. */
+    void (*again)(void *ctx);
     const struct rn_log *log;
     /* The node can do its work no more, and only a new process could: have this one stop the node, soon,
      * and end so that it is started again. NULL: the node stays as it is. */

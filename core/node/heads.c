@@ -220,7 +220,7 @@ static void look(struct asking *a, const struct rn_json *o) {
         return;
     }
     struct rn_stream *s = rn_stream_find(n, &d->id);
-    if (!s && !rn_dropped(n, &d->id)) {
+    if (!s && !rn_dropped(n, &d->id) && rn_restore_refuses(n, NULL) == 0) {
         adopt(a, d, &head);
         return;
     }

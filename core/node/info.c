@@ -176,6 +176,10 @@ void rn_method_status(struct rn_node *n, struct rn_call *call, const struct rn_j
     rn_jw_kstr(&w, "agent", RN_AGENT);
     if (n->conf->name)
         rn_jw_kstr(&w, "name", n->conf->name);
+    if (call->session->rights & RN_ADMIN)
+        rn_jw_kstr(&w, "identity", n->conf->identity);
+    if (n->restore || n->unfinished)
+        rn_jw_kstr(&w, "restore", n->restore ? "under way" : "cut off");
     rn_jw_kns(&w, "now", n->env->wall(n->env->ctx));
     rn_jw_kint(&w, "uptime_ms", (n->env->now(n->env->ctx) - n->started) / RN_NS_MS);
     rn_jw_kint(&w, "streams", (int64_t)rn_map_count(n->streams));

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "node/author.h"
 #include "node/blocks.h"
+#include "node/copy.h"
 #include "node/follow.h"
 #include "node/gone.h"
 #include "node/inst.h"
@@ -52,6 +53,9 @@ struct rn_node {
     uint32_t n_aside;    /* damaged blocks that are set aside */
     struct rn_author author;
     struct rn_gone gone_streams; /* dropped */
+    struct rn_backup *backup;    /* being made, or NULL */
+    struct rn_restore *restore;  /* under way, or NULL */
+    int unfinished;              /* the store is what a restore that was cut off has left: nothing of it is used */
 
     struct rn_list sessions; /* of struct rn_session */
     struct rn_list gone;     /* closed ones, freed at the next turn */

@@ -7,6 +7,7 @@ libnode_la_SOURCES = \
   core/node/addresses.c \
   core/node/ask.c \
   core/node/author.c core/node/author.h \
+  core/node/backup.c \
   core/node/blocks.c core/node/blocks.h \
   core/node/call.c \
   core/node/conf.c core/node/conf.h \
@@ -14,6 +15,7 @@ libnode_la_SOURCES = \
   core/node/conf_sections.c \
   core/node/conf_streams.c \
   core/node/conf_texts.c core/node/conf_texts.h \
+  core/node/copy.h \
   core/node/create.c \
   core/node/describe.c \
   core/node/drop.c \
@@ -41,18 +43,21 @@ libnode_la_SOURCES = \
   core/node/offer.c \
   core/node/option.c core/node/option.h \
   core/node/peers.c core/node/peers.h \
+  core/node/piece.c \
   core/node/place.c core/node/place.h \
   core/node/record.c core/node/record.h \
   core/node/probe.c \
   core/node/reads.c \
   core/node/recover.c \
   core/node/registry.c core/node/registry.h \
+  core/node/restore.c \
   core/node/seek.c \
   core/node/session.c core/node/session.h \
   core/node/sessionstate.h \
   core/node/store.c core/node/store.h \
   core/node/stream.c core/node/stream.h \
   core/node/subscribe.c \
+  core/node/sweep.c core/node/sweep.h \
   core/node/walk.c core/node/walk.h \
   core/node/upstream.c core/node/upstream.h \
   core/node/upstreamstate.h \

@@ -170,6 +170,11 @@ static const struct method {
     {"unsubscribe", RN_ADMIN, method_unsubscribe},
     {"verify", RN_ADMIN, rn_method_verify},
     {"drop", RN_ADMIN, rn_method_drop},
+    {"backup.begin", RN_ADMIN, rn_method_backup_begin},
+    {"backup.next", RN_ADMIN, rn_method_backup_next},
+    {"restore.begin", RN_ADMIN, rn_method_restore_begin},
+    {"restore.put", RN_ADMIN, rn_method_restore_put},
+    {"restore.end", RN_ADMIN, rn_method_restore_end},
     {"peers", RN_ADMIN, rn_method_peers},
     {"plugins", RN_ADMIN, rn_method_plugins},
 };

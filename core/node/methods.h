@@ -16,6 +16,8 @@ rn_method_fn rn_method_status, rn_method_streams, rn_method_head, rn_method_peer
 rn_method_fn rn_method_at, rn_method_nodes;                                                           /* reads.c */
 rn_method_fn rn_method_verify;                                                                        /* verify.c */
 rn_method_fn rn_method_drop;                                                                          /* drop.c */
+rn_method_fn rn_method_backup_begin, rn_method_backup_next;                                           /* backup.c */
+rn_method_fn rn_method_restore_begin, rn_method_restore_put, rn_method_restore_end;                   /* restore.c */
 
 /* The stream that params name and that is known here; NULL: the call has been failed. */
 struct rn_stream *rn_method_stream(struct rn_node *n, struct rn_call *call, const struct rn_json *params);

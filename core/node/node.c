@@ -124,6 +124,8 @@ void rn_node_free(struct rn_node *n) {
         rn_op_end(rn_list_of(n->ops.next, struct rn_op, link));
     rn_blocks_free(n->blocks);
     rn_gone_free(n);
+    rn_backup_drop(n);
+    rn_restore_drop(n);
     if (n->streams) {
         rn_map_for (e, n->streams)
             rn_stream_free(e->val);
@@ -204,12 +206,22 @@ static void on_gone(void *arg, const struct runnel_err *err) {
         rn_streams_load(n, on_streams, n);
 }
 
+static void on_looked(void *arg, const struct runnel_err *err) {
+    struct rn_node *n = arg;
+    if (err)
+        ready(n, err);
+    else if (n->unfinished)
+        on_subscriptions(n, NULL);
+    else
+        rn_gone_load(n, on_gone, n);
+}
+
 static void on_record_written(void *arg, const struct runnel_err *err) {
     struct rn_node *n = arg;
     if (err)
         ready(n, err);
     else
-        rn_gone_load(n, on_gone, n);
+        rn_restore_look(n, on_looked, n);
 }
 
 static void write_record(struct rn_node *n) {
@@ -242,7 +254,7 @@ static void on_record(void *arg, struct runnel_bytes data, const struct runnel_e
     if (err)
         ready(n, err);
     else
-        rn_gone_load(n, on_gone, n);
+        rn_restore_look(n, on_looked, n);
 }
 
 int rn_node_start(struct rn_node *n, runnel_done *done, void *arg, struct runnel_err *err) {

@@ -36,6 +36,12 @@ struct rn_place rn_place_store(void) {
     return p;
 }
 
+struct rn_place rn_place_restore(void) {
+    struct rn_place p = begin('M');
+    add(&p, "restore", 7);
+    return p;
+}
+
 struct rn_place rn_place_stream(const struct runnel_id *id) {
     struct rn_place p = begin('S');
     add(&p, id->b, sizeof id->b);

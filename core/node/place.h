@@ -4,6 +4,7 @@
  *
  * Keys begin with an area, then what the area is sorted by, integers big-endian:
  *   'M' "store"                        format version and node id of the store
+ *   'M' "restore"                      the store is not whole: a restore is under way, or was cut off
  *   'S' stream id (16)                 stream number, descriptor
  *   'H' number (4)                     state: how much is held, the head held whole
  *   'B' number (4) block (8)           the block's bytes
@@ -40,6 +41,7 @@ struct rn_place {
 };
 
 struct rn_place rn_place_store(void);
+struct rn_place rn_place_restore(void);
 struct rn_place rn_place_stream(const struct runnel_id *id);
 struct rn_place rn_place_state(uint32_t number);
 struct rn_place rn_place_block(uint32_t number, uint64_t block);

@@ -41,6 +41,8 @@ static void session_free(struct rn_session *s) {
         rn_map_free(s->follows);
     }
     rn_calls_orphan(s);
+    rn_backup_session_gone(s);
+    rn_restore_session_gone(s);
     rn_buf_free(&s->in);
     rn_buf_free(&s->out);
     free(s->remote);
@@ -109,6 +111,8 @@ static void end(struct rn_session *s, const struct runnel_err *why, int tell) {
         s->follows = NULL;
     }
     rn_calls_orphan(s);
+    rn_backup_session_gone(s);
+    rn_restore_session_gone(s);
     rn_asks_fail(s, why);
     struct rn_session_owner *owner = s->owner;
     s->owner = NULL;

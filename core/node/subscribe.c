@@ -126,7 +126,7 @@ void rn_subscribe(struct rn_node *n, struct rn_call *call, const struct rn_strea
     struct rn_upstream *u;
     char text[RN_REF_TEXT];
     int added;
-    if (rn_upstream_add(n, ref, &u, &added, &err) != 0) {
+    if (rn_restore_refuses(n, &err) != 0 || rn_upstream_add(n, ref, &u, &added, &err) != 0) {
         rn_call_fail(call, &err);
         return;
     }

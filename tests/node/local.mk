@@ -8,13 +8,13 @@ BED_LIBS = libbed.la $(SIM_LIBS) $(CMOCKA_LIBS)
 BED_TESTS = \
   tests/node/session \
   tests/node/calls \
-  tests/node/peers \
   tests/node/publish \
   tests/node/follow \
   tests/node/reads \
   tests/node/methods \
   tests/node/create \
   tests/node/drop \
+  tests/node/copies \
   tests/node/subscribe \
   tests/node/life \
   tests/node/damage \
@@ -57,6 +57,6 @@ tests_node_author_LDADD = $(BED_LIBS)
 tests_node_calls_SOURCES = tests/node/calls.c
 tests_node_calls_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_calls_LDADD = $(BED_LIBS)
-tests_node_peers_SOURCES = tests/node/peers.c
-tests_node_peers_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_node_peers_LDADD = $(BED_LIBS)
+tests_node_copies_SOURCES = tests/node/copies.c
+tests_node_copies_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_copies_LDADD = $(BED_LIBS)

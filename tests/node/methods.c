@@ -41,6 +41,10 @@ static const struct row {
     NAMES("drop", ""),
     UNKNOWN("drop", ""),
     UNKNOWN("verify", ""),
+    {"backup.next", "", "not-found", "backup.begin"},
+    {"restore.begin", "", "invalid", "node"},
+    {"restore.put", "", "not-found", "restore.begin"},
+    {"restore.end", "", "not-found", "restore.begin"},
     NAMES("subscribe", ""),
     {"subscribe", S, "invalid", "author"},
     {"subscribe", "\"stream\":\"%/sim/s/\"", "invalid", "author"},
@@ -167,6 +171,11 @@ static const struct method_row {
     {"peers", "admin", ""},
     {"plugins", "admin", ""},
     {"drop", "admin", S},
+    {"backup.begin", "admin", ""},
+    {"backup.next", "admin", ""},
+    {"restore.begin", "admin", NULL}, /* tests/node/copies.c */
+    {"restore.put", "admin", NULL},
+    {"restore.end", "admin", NULL},
 };
 #define N(v) (sizeof(v) / sizeof(v)[0])
 
@@ -292,7 +301,7 @@ static void rights(void **state) {
 
 /* The page names the methods of this table, with these rights, and each has rows above where it takes anything. */
 static void the_page_names_the_same(void **state) {
-    static const char *const without[] = {"ping", "status", "peers", "plugins", "publish"};
+    static const char *const without[] = {"ping", "status", "peers", "plugins", "publish", "backup.begin"};
     char path[512], line[2048], name[64], right[64];
     const char *srcdir = getenv("RUNNEL_SRC");
     size_t n = 0;
@@ -306,7 +315,7 @@ static void the_page_names_the_same(void **state) {
             inside = 1;
         else if (line[0] != '|')
             inside = 0;
-        if (!inside || sscanf(line, "| `%63[a-z]` | %63s |", name, right) != 2)
+        if (!inside || sscanf(line, "| `%63[a-z.]` | %63s |", name, right) != 2)
             continue;
         assert_true(n < N(methods));
         assert_string_equal(name, methods[n].name);
@@ -349,6 +358,8 @@ static const struct member_row {
     {"peers", "", {"peers"}},
     {"plugins", "", {"plugins", "instances"}},
     {"drop", S, {"stream", "own", "count"}},
+    {"backup.begin", "", {"node", "version", "streams", "count", "unread"}},
+    {"backup.next", "", {"slice", "more", "done", "records", "damaged"}},
 };
 
 static void answers_have_their_members(void **state) {

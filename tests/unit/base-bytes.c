@@ -2,6 +2,7 @@
  * base-bytes.c — tests of buf, leb128 and utf8: bounds, every cut, every spelling that is not allowed.
  * May touch: the heap.
  */
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/leb128.h"
 #include "base/utf8.h"
@@ -315,21 +316,65 @@ static void utf8_clean_random(void **state) {
     }
 }
 
+/* ---- base64 ---- */
+
+/* The examples of RFC 4648, section 10. */
+static void base64_examples(void **state) {
+    static const char *const text[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    (void)state;
+    for (size_t n = 0; n < sizeof text / sizeof *text; n++) {
+        struct rn_buf b = {.n = 0}, back = {.n = 0};
+        assert_int_equal(rn_base64_add(&b, "foobar", n), 0);
+        assert_int_equal(b.n, strlen(text[n]));
+        assert_memory_equal(b.p ? b.p : (const uint8_t *)"", text[n], b.n);
+        assert_int_equal(rn_base64_parse(text[n], strlen(text[n]), &back), 0);
+        assert_int_equal(back.n, n);
+        assert_memory_equal(back.p ? back.p : (const uint8_t *)"", "foobar", n);
+        rn_buf_free(&b);
+        rn_buf_free(&back);
+    }
+}
+
+static void base64_all_bytes(void **state) {
+    uint8_t all[256];
+    (void)state;
+    for (size_t i = 0; i < sizeof all; i++)
+        all[i] = (uint8_t)i;
+    for (size_t from = 0; from < sizeof all; from += 7) {
+        struct rn_buf b = {.n = 0}, back = {.n = 0};
+        assert_int_equal(rn_base64_add(&b, all + from, sizeof all - from), 0);
+        assert_int_equal(rn_base64_parse((const char *)b.p, b.n, &back), 0);
+        assert_int_equal(back.n, sizeof all - from);
+        assert_memory_equal(back.p, all + from, back.n);
+        rn_buf_free(&b);
+        rn_buf_free(&back);
+    }
+}
+
+/* One spelling for each: everything else is refused. */
+static void base64_refused(void **state) {
+    static const char *const wrong[] = {"A",    "AA",   "AAA",  "AAAAA", "A===",     "====",  "AA=A",
+                                        "AB==", "AAB=", "AA A", "AA-_",  "AA==AAAA", "Zg=\n", "AAA\xff"};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct rn_buf back = {.n = 0};
+        if (rn_base64_parse(wrong[i], strlen(wrong[i]), &back) != -RUNNEL_EINVALID)
+            fail_msg("%s is taken", wrong[i]);
+        assert_int_equal(back.n, 0);
+        rn_buf_free(&back);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buf_appends),
-        cmocka_unit_test(buf_empty_is_a_string),
-        cmocka_unit_test(buf_integers),
-        cmocka_unit_test(buf_bound),
-        cmocka_unit_test(buf_absurd_sizes),
-        cmocka_unit_test(hex_parse),
-        cmocka_unit_test(leb_every_length),
-        cmocka_unit_test(leb_overflow),
-        cmocka_unit_test(utf8_all_of_one_to_three),
-        cmocka_unit_test(utf8_sample_of_four),
-        cmocka_unit_test(utf8_every_character),
-        cmocka_unit_test(utf8_clean),
-        cmocka_unit_test(utf8_clean_random),
+        cmocka_unit_test(buf_appends),         cmocka_unit_test(buf_empty_is_a_string),
+        cmocka_unit_test(buf_integers),        cmocka_unit_test(buf_bound),
+        cmocka_unit_test(buf_absurd_sizes),    cmocka_unit_test(hex_parse),
+        cmocka_unit_test(base64_examples),     cmocka_unit_test(base64_all_bytes),
+        cmocka_unit_test(base64_refused),      cmocka_unit_test(leb_every_length),
+        cmocka_unit_test(leb_overflow),        cmocka_unit_test(utf8_all_of_one_to_three),
+        cmocka_unit_test(utf8_sample_of_four), cmocka_unit_test(utf8_every_character),
+        cmocka_unit_test(utf8_clean),          cmocka_unit_test(utf8_clean_random),
     };
     return cmocka_run_group_tests_name("base bytes", tests, NULL, NULL);
 }
