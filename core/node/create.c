@@ -83,7 +83,7 @@ static void wait_for(struct rn_creating *c, struct rn_call *call) {
 
 /* A stream whose records could not be stored is as if it had never been. */
 static void take_back(struct rn_stream *s) {
-    (void)rn_map_del(s->node->streams, s->desc->id.b, sizeof s->desc->id.b);
+    rn_stream_forget(s);
     rn_stream_free(s);
 }
 

@@ -128,7 +128,7 @@ static void on_durable(void *arg, const struct runnel_err *err) {
     rn_fail(&why, RUNNEL_ENOTFOUND, "stream %s has been dropped here", rn_id_format(&s->desc->id, id));
     rn_node_log(n, RUNNEL_NOTICE, "store", "stream %s: dropped with %llu observations", id,
                 (unsigned long long)s->tail.count);
-    (void)rn_map_del(n->streams, s->desc->id.b, sizeof s->desc->id.b);
+    rn_stream_forget(s);
     s->dropped = 1;
     rn_mend_stop(s);
     s->drop = NULL;

@@ -86,7 +86,7 @@ static void on_adopted(void *arg, const struct runnel_err *err) {
     if (err || rc != 0) {
         rn_stream_log(s, RUNNEL_ERROR, "store", "a stream of this node's own that a peer gave back cannot be kept: %s",
                       err ? err->msg : "out of memory");
-        (void)rn_map_del(s->node->streams, s->desc->id.b, sizeof s->desc->id.b);
+        rn_stream_forget(s);
         rn_op_end(&t->op);
         rn_stream_free(s);
         return;
@@ -138,7 +138,7 @@ static void adopt(struct asking *a, struct rn_descriptor *d, const struct rn_sig
     }
     rn_node_log(n, RUNNEL_ERROR, "author", "a stream of this node's own cannot be taken up again");
     if (s) {
-        (void)rn_map_del(n->streams, s->desc->id.b, sizeof s->desc->id.b);
+        rn_stream_forget(s);
         rn_stream_free(s);
     }
 }

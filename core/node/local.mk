@@ -37,6 +37,7 @@ libnode_la_SOURCES = \
   core/node/loop.c core/node/loop.h \
   core/node/mend.c core/node/mend.h \
   core/node/methods.c core/node/methods.h \
+  core/node/names.c core/node/names.h \
   core/node/near.c core/node/near.h \
   core/node/node.c core/node/node.h \
   core/node/note.c \

@@ -39,6 +39,7 @@ static int make_parts(struct rn_node *n, struct runnel_err *err) {
     n->env->random(n->env->ctx, seed, sizeof seed);
     n->hasher = rn_hasher_new();
     n->streams = rn_map_new(seed);
+    n->names = rn_map_new(seed);
     n->peers = rn_map_new(seed);
     n->upstreams = rn_map_new(seed);
     n->lost = rn_map_new(seed);
@@ -46,7 +47,7 @@ static int make_parts(struct rn_node *n, struct runnel_err *err) {
     n->blocks = rn_blocks_new(n);
     if (rn_gone_init(n, seed) != 0)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
-    if (!n->hasher || !n->streams || !n->peers || !n->upstreams || !n->lost || !n->mends || !n->blocks)
+    if (!n->hasher || !n->streams || !n->names || !n->peers || !n->upstreams || !n->lost || !n->mends || !n->blocks)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     return 0;
 }
@@ -131,6 +132,7 @@ void rn_node_free(struct rn_node *n) {
             rn_stream_free(e->val);
         rn_map_free(n->streams);
     }
+    rn_map_free(n->names);
     if (n->lost)
         rn_map_free(n->lost);
     if (n->mends)

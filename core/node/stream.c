@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "node/inner.h"
+#include "node/names.h"
 #include "node/upstream.h"
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ int rn_stream_new(struct rn_node *n, struct rn_descriptor *d, uint32_t number, s
     int rc = rn_tail_init(&s->tail, n->hasher, &leaf);
     if (rc == 0)
         rc = rn_map_put(n->streams, d->id.b, sizeof d->id.b, s);
+    if (rc == 0 && (rc = rn_names_add(s)) != 0)
+        (void)rn_map_del(n->streams, d->id.b, sizeof d->id.b);
     if (rc != 0) {
         rn_stream_free(s);
         return rc;
@@ -35,6 +38,11 @@ int rn_stream_new(struct rn_node *n, struct rn_descriptor *d, uint32_t number, s
         n->next_number = number + 1;
     *out = s;
     return 0;
+}
+
+void rn_stream_forget(struct rn_stream *s) {
+    (void)rn_map_del(s->node->streams, s->desc->id.b, sizeof s->desc->id.b);
+    rn_names_remove(s);
 }
 
 void rn_stream_free(struct rn_stream *s) {
@@ -48,21 +56,6 @@ void rn_stream_free(struct rn_stream *s) {
 
 struct rn_stream *rn_stream_find(const struct rn_node *n, const struct runnel_id *id) {
     return rn_map_get(n->streams, id->b, sizeof id->b);
-}
-
-struct rn_stream *rn_stream_named(const struct rn_node *n, const struct rn_key *author, const char *source,
-                                  const char *stream, const char *target) {
-    struct rn_stream *best = NULL;
-    rn_map_for (e, n->streams) {
-        struct rn_stream *s = e->val;
-        const struct rn_descriptor *d = s->desc;
-        if (memcmp(d->author.b, author->b, RN_KEY) != 0 || strcmp(d->source, source) != 0 ||
-            strcmp(d->stream, stream) != 0 || strcmp(d->target, target) != 0)
-            continue;
-        if (!best || s->ready > best->ready || (s->ready == best->ready && s->number > best->number))
-            best = s;
-    }
-    return best;
 }
 
 /* Takes one part of a name, up to '/' or the end. */

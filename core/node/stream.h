@@ -22,7 +22,8 @@ struct rn_drop;
 struct rn_stream {
     struct rn_node *node;
     struct rn_descriptor *desc;
-    uint32_t number; /* its short name in the store */
+    uint32_t number;            /* its short name in the store */
+    struct rn_stream *namesake; /* another one with its author and name; names.c */
     int own;
     int ready;                    /* its records are durable */
     int settling;                 /* they are on their way, for a subscription */
@@ -57,6 +58,8 @@ struct rn_stream {
 /* A new stream over a descriptor, which it takes over also when it fails. Known to the node (by id)
  * from here on; `number` is its own. 0, or a negative code. */
 int rn_stream_new(struct rn_node *n, struct rn_descriptor *d, uint32_t number, struct rn_stream **out);
+/* The node knows it no longer, neither by id nor by name. */
+void rn_stream_forget(struct rn_stream *s);
 void rn_stream_free(struct rn_stream *s);
 
 struct rn_stream *rn_stream_find(const struct rn_node *n, const struct runnel_id *id);

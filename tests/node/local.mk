@@ -8,6 +8,8 @@ BED_LIBS = libbed.la $(SIM_LIBS) $(CMOCKA_LIBS)
 BED_TESTS = \
   tests/node/session \
   tests/node/calls \
+  tests/node/names \
+  tests/node/peers \
   tests/node/publish \
   tests/node/follow \
   tests/node/reads \
@@ -60,3 +62,9 @@ tests_node_calls_LDADD = $(BED_LIBS)
 tests_node_copies_SOURCES = tests/node/copies.c
 tests_node_copies_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_copies_LDADD = $(BED_LIBS)
+tests_node_peers_SOURCES = tests/node/peers.c
+tests_node_peers_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_peers_LDADD = $(BED_LIBS)
+tests_node_names_SOURCES = tests/node/names.c
+tests_node_names_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_names_LDADD = $(BED_LIBS)
