@@ -36,6 +36,19 @@ tests_scenario_fake_nothing_la_SOURCES = tests/scenario/fake.c
 tests_scenario_fake_nothing_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"nothing"' -DFAKE_NOTHING
 tests_scenario_fake_nothing_la_LDFLAGS = $(FAKE_LINK)
 
+# Signals that come early, and late; engines that do not answer.
+SILENT_PLUGINS = tests/scenario/fake-silent.la tests/scenario/fake-stuck.la
+check_LTLIBRARIES += $(SILENT_PLUGINS)
+tests_scenario_fake_silent_la_SOURCES = tests/scenario/silent.c
+tests_scenario_fake_silent_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"silent"'
+tests_scenario_fake_silent_la_LDFLAGS = $(FAKE_LINK)
+tests_scenario_fake_stuck_la_SOURCES = tests/scenario/silent.c
+tests_scenario_fake_stuck_la_CPPFLAGS = $(FAKE_CPPFLAGS) -DFAKE_NAME='"stuck"' -DSILENT_STOP
+tests_scenario_fake_stuck_la_LDFLAGS = $(FAKE_LINK)
+TESTS += tests/scenario/signals.py
+EXTRA_DIST += tests/scenario/signals.py
+tests/scenario/signals.log: runneld runnel $(plugin_LTLIBRARIES) $(SILENT_PLUGINS)
+
 # The tool, and its manual.
 TOOL_SCENARIOS = tests/scenario/tool-fake.py tests/scenario/tool-manual.py tests/scenario/tool.py
 TESTS += $(TOOL_SCENARIOS)
