@@ -68,10 +68,13 @@ static int take_lock(const char *dir, int fd, struct runnel_err *err) {
     }
     char text[24];
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
-        return rn_fail(err, errno == ENOSPC ? RUNNEL_EFULL : RUNNEL_EIO, "%s: the lock cannot be written: %s", dir,
-                       strerror(errno));
-    return 0;
+    ssize_t put = pwrite(fd, text, (size_t)n, 0); /* in place, so that a full disk has room for it */
+    if (put == n && ftruncate(fd, n) == 0)
+        return 0;
+    /* The number is for others to read: without it the lock holds as well. */
+    if (put >= 0 || errno == ENOSPC || errno == EDQUOT)
+        return 0;
+    return rn_fail(err, RUNNEL_EIO, "%s: the lock cannot be written: %s", dir, strerror(errno));
 }
 
 static int open_lock(const char *dir, const char *path, int *fd, struct runnel_err *err) {

@@ -29,6 +29,8 @@ check  python3          command:python3            Python 3.9
 check  openssl          command:openssl            the openssl command
 check  mandoc           command:mandoc             mandoc
 check  git              command:git                git
+check  mount            command:mount              mount, for a small disk that is full
+check  util-linux       command:unshare            unshare, for the same
 check  xz-utils         command:xz                 xz
 '
 

@@ -505,7 +505,8 @@ static void on_durable(void *arg, const struct runnel_err *err) {
     struct rn_author *a = c->author;
     a->flying = NULL;
     if (err) {
-        rn_node_log(a->node, RUNNEL_ERROR, "store", "a commit failed: %s", err->msg);
+        if (rn_node_may_complain(a->node))
+            rn_node_log(a->node, RUNNEL_ERROR, "store", "a commit failed: %s", err->msg);
         commit_failed(c, err);
     }
     for (size_t i = 0; !err && i < c->n; i++) {

@@ -28,10 +28,10 @@ static void on_durable(void *arg, const struct runnel_err *err) {
     }
     s->flight = NULL;
     rn_op_end(&f->op);
-    if (err)
-        rn_stream_log(s, RUNNEL_ERROR, "store", "what was fetched cannot be kept: %s", err->msg);
-    else
+    if (!err)
         rn_stream_changed(s);
+    else if (rn_node_may_complain(s->node))
+        rn_stream_log(s, RUNNEL_ERROR, "store", "what was fetched cannot be kept: %s", err->msg);
     if (s->up)
         rn_upstream_landed(s->up, bytes, err);
     rn_drop_go(s);

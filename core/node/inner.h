@@ -38,6 +38,7 @@ struct rn_node {
     uint8_t nonce[RN_NONCE]; /* new at each start */
     enum rn_phase phase;
     int64_t started; /* monotonic */
+    int64_t quiet;   /* until then no failure of the storage is logged */
     struct rn_loop loop;
     struct rn_hasher *hasher;
     struct rn_inst_services services;
@@ -85,6 +86,9 @@ int rn_node_check_head(struct rn_node *n, const struct rn_head *head, const stru
                        const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err);
 /* node.c: the author has nothing left to do while the node stops. */
 void rn_node_author_idle(struct rn_node *n);
+
+/* node.c: whether a failed commit may be logged now: one a minute, however many streams meet a full disk. */
+int rn_node_may_complain(struct rn_node *n);
 
 /* Logs under an area. */
 #define rn_node_log(n, level, area, ...) rn_log((n)->env->log, (level), (area), __VA_ARGS__)

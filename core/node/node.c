@@ -340,6 +340,14 @@ void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg) {
         stop_sessions(n);
 }
 
+int rn_node_may_complain(struct rn_node *n) {
+    int64_t now = n->env->now(n->env->ctx);
+    if (now < n->quiet)
+        return 0;
+    n->quiet = now + 60 * RN_NS_S;
+    return 1;
+}
+
 int rn_node_sign(void *node, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
     const struct rn_node *self = node;
     return self->env->sign(self->env->ctx, purpose, p, n, sig);

@@ -131,7 +131,7 @@ static void on_settled(void *arg, const struct runnel_err *err) {
     rn_op_end(&t->op);
     s->settling = 0;
     s->ready = !err;
-    if (err)
+    if (err && rn_node_may_complain(s->node))
         rn_stream_log(s, RUNNEL_ERROR, "store", "a stream's descriptor cannot be kept: %s", err->msg);
     if (!u || u->phase != RN_UP_PROBING || !u->session || u->ask)
         return;

@@ -77,3 +77,8 @@ WIRE_SCENARIOS = tests/scenario/hostile.py
 TESTS += $(WIRE_SCENARIOS)
 EXTRA_DIST += $(WIRE_SCENARIOS) tests/scenario/wire.py
 tests/scenario/hostile.log: runneld $(plugin_LTLIBRARIES)
+
+# A small disk that is full.
+TESTS += tests/scenario/full.py
+EXTRA_DIST += tests/scenario/full.py
+tests/scenario/full.log: runneld runnel $(plugin_LTLIBRARIES)

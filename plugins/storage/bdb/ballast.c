@@ -3,8 +3,9 @@
  * May touch: the file `ballast`, the file system's free space.
  *
  * On a full disk the pages of what is committed may have no place yet, and recovery needs some. Then the
- * ballast goes. From then on commits are refused while there is less room than it had: what was given up for
- * recovery is not eaten by publishers. It comes back when twice its size is free.
+ * ballast goes, and what of it was not needed is held again at once. From then on commits are refused until
+ * there is as much room as is lacking: what was kept for recovery is not eaten by publishers. It is made
+ * whole when it leaves as much free as it is large.
  */
 #include "base/err.h"
 #include "base/time.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define BALLAST_FILE "ballast"
+#define SLACK 64 /* the part that is left free of what is held again */
 
 /* Free bytes for us; INT64_MAX when nobody can tell. */
 static int64_t free_bytes(const struct rn_bdb *b) {
@@ -28,52 +30,77 @@ static int64_t free_bytes(const struct rn_bdb *b) {
     return v.f_bavail < most ? (int64_t)(v.f_bavail * unit) : INT64_MAX;
 }
 
-/* Fills a new file; a partial one goes again. */
-static bool allocate(const struct rn_bdb *b, const char *path) {
+/* Lengthens the file to `n` bytes that are really there. */
+static bool allocate(const char *path, int64_t n) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
-    int why = posix_fallocate(fd, 0, (off_t)b->ballast);
-    if (close(fd) == 0 && why == 0)
-        return true;
-    (void)unlink(path); /* if that fails too, the next start looks at its size */
-    return false;
+    int why = posix_fallocate(fd, 0, (off_t)n);
+    return close(fd) == 0 && why == 0;
 }
 
-static bool is_whole(const struct rn_bdb *b, const char *path) {
+static int64_t size_of(const char *path) {
     struct stat st;
-    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == b->ballast;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : 0;
+}
+
+/* How much of it is there; what would be more than is wanted goes. */
+static void look(struct rn_bdb *b, const char *path) {
+    b->held = size_of(path);
+    if (b->held <= b->ballast && b->ballast > 0)
+        return;
+    (void)unlink(path); /* nobody needs it any more; if it stays, it does no harm */
+    b->held = 0;
 }
 
 void rn_bdb_ballast_make(struct rn_bdb *b) {
     char path[RN_BDB_PATH];
     if (rn_bdb_path(b, BALLAST_FILE, path, NULL) != 0)
         return;
-    b->ballasted = b->ballast > 0 && is_whole(b, path);
-    if (b->ballasted)
+    look(b, path);
+    if (b->held == b->ballast || free_bytes(b) - b->ballast < b->ballast - b->held)
         return;
-    (void)unlink(path); /* of another size, or not wanted any more */
-    if (b->ballast > 0 && free_bytes(b) / 2 >= b->ballast)
-        b->ballasted = allocate(b, path);
+    int64_t before = b->held;
+    if (allocate(path, b->ballast))
+        b->held = b->ballast;
+    else if (before == 0)
+        (void)unlink(path);
+    else
+        (void)truncate(path, (off_t)before);
 }
 
 bool rn_bdb_ballast_drop(struct rn_bdb *b) {
     char path[RN_BDB_PATH];
-    b->ballasted = false;
+    b->held = 0;
     if (rn_bdb_path(b, BALLAST_FILE, path, NULL) != 0 || unlink(path) != 0)
         return false;
-    b->host->log(b->inst, RUNNEL_WARN,
-                 "%s: no space left: the ballast has been given up, so that what is there can be written and read: "
-                 "free some space",
+    b->host->log(b->inst, RUNNEL_WARN, "%s: no space left: the ballast is used to write what is there: free some space",
                  b->dir);
     return true;
 }
 
+void rn_bdb_ballast_hold(struct rn_bdb *b) {
+    char path[RN_BDB_PATH];
+    int64_t slack = b->ballast / SLACK;
+    int64_t n = free_bytes(b) - slack;
+    if (n > b->ballast - slack)
+        n = b->ballast - slack;
+    if (n <= 0 || rn_bdb_path(b, BALLAST_FILE, path, NULL) != 0)
+        return;
+    while (n > slack && !allocate(path, n)) {
+        (void)unlink(path);
+        n /= 2; /* a quota, which the free space does not tell */
+    }
+    look(b, path);
+}
+
 static int refuse(struct rn_bdb *b, struct runnel_err *err) {
-    if (!b->full)
+    int64_t now = b->host->now(b->inst);
+    if (now >= b->quiet) {
+        b->quiet = now + 60 * RN_NS_S;
         b->host->log(b->inst, RUNNEL_WARN, "%s: no space left: commits are refused, reads go on: free some space",
                      b->dir);
-    b->full = true;
+    }
     return rn_fail(err, RUNNEL_EFULL,
                    "no space left for %s: the last %lld bytes are kept for recovery: free some, writing then goes on",
                    b->dir, (long long)b->ballast);
@@ -86,10 +113,10 @@ int rn_bdb_room(struct rn_bdb *b, struct runnel_err *err) {
         if (b->unwritten)
             return refuse(b, err);
     }
-    if (b->ballast > 0 && !b->ballasted) {
-        rn_bdb_ballast_make(b);
-        if (!b->ballasted && free_bytes(b) < b->ballast)
-            return refuse(b, err);
-    }
+    if (b->held == b->ballast)
+        return 0;
+    rn_bdb_ballast_make(b);
+    if (free_bytes(b) < b->ballast - b->held)
+        return refuse(b, err);
     return 0;
 }

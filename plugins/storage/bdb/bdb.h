@@ -45,8 +45,8 @@ struct rn_bdb {
     uint32_t log_file;   /* the newest log file whose directory entry is durable */
     bool checkpoint_due; /* enough log has been written since the last one */
     bool unwritten;      /* the last checkpoint failed: what is committed must be written before there is more */
-    bool ballasted;      /* the ballast is there */
-    bool full;           /* commits are being refused for want of room, which has been logged */
+    int64_t held;        /* how much of the ballast is there */
+    int64_t quiet;       /* until then no refusal for want of room is logged again */
     bool broken;         /* failed for good: a restart recovers it */
     int broken_as;       /* RUNNEL_EIO, or RUNNEL_EDAMAGED when the files are to blame */
     bool trial;          /* this is the process that tries it out: see trial.c */
@@ -128,10 +128,12 @@ int rn_bdb_trial(struct rn_bdb *b, struct runnel_err *err);
 
 /* ---- ballast.c: room for what must be written ---- */
 
-/* Makes the ballast if there is room for it and as much again. */
+/* Makes the ballast, or makes it whole, if there is room for it and as much again. */
 void rn_bdb_ballast_make(struct rn_bdb *b);
 /* Gives it up, so that what is committed can be written. Whether there was one. */
 bool rn_bdb_ballast_drop(struct rn_bdb *b);
+/* Afterwards: holds again what of it was not needed. */
+void rn_bdb_ballast_hold(struct rn_bdb *b);
 /* Before a commit: 0, or -RUNNEL_EFULL when what is free is needed to recover what is there already. */
 int rn_bdb_room(struct rn_bdb *b, struct runnel_err *err);
 

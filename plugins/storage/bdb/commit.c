@@ -136,12 +136,10 @@ static int sync_txn(struct rn_bdb *b, DB_TXN *txn, struct runnel_err *err) {
     if (failed != 0 && !rn_bdb_is_full(failed))
         rn_bdb_break(b, RUNNEL_EIO);
     int rc = failed ? rn_bdb_fail(b, failed, "syncing the log", err) : rn_bdb_settle_log(b, err);
-    if (rc == 0) {
-        b->full = false;
+    if (rc == 0)
         (void)rn_bdb_note_write(b, false); /* not synced: an older end of the log is right as well */
-    } else if (!failed) {
+    else if (!failed)
         rn_bdb_break(b, RUNNEL_EIO);
-    }
     return rc;
 }
 

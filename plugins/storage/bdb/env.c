@@ -113,8 +113,10 @@ void rn_bdb_checkpoint(struct rn_bdb *b) {
         return;
     b->said[0] = 0;
     int rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
-    if (rn_bdb_is_full(rc) && rn_bdb_ballast_drop(b))
+    if (rn_bdb_is_full(rc) && rn_bdb_ballast_drop(b)) {
         rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
+        rn_bdb_ballast_hold(b);
+    }
     if (rc != 0 && !b->unwritten)
         log_failure(b, rc, "writing a checkpoint");
     b->unwritten = rc != 0;

@@ -4,6 +4,7 @@
  */
 #include "plugins/storage/bdb/shim.h"
 #include "tests/conformance/storage/store.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -102,13 +103,13 @@ static void the_log_stays_short(void **state) {
 
 /* ---- a full disk ---- */
 
-static void a_full_disk_refuses_and_reads_go_on(void **state) {
-    (void)state;
+static void full_with(int error) {
     struct disk d;
     struct answer a[3];
     uint8_t *bytes = filled(3 << 20);
     disk_init(&d);
     assert_int_equal(store_put(&d.s, "a", "before"), 0);
+    shim_full_with(error);
     shim_full_after(0);
     for (size_t k = 0; k < 3; k++) {
         struct runnel_change c[2] = {{.what = RUNNEL_PUT, .key = text("a"), .data = {bytes, 3 << 20}},
@@ -131,6 +132,14 @@ static void a_full_disk_refuses_and_reads_go_on(void **state) {
     store_expect_scan(&d.s, "", "", 0, "a=before and after ");
     free(bytes);
     disk_free(&d);
+}
+
+/* The disk, a quota, the largest size of a file. */
+static void a_full_disk_refuses_and_reads_go_on(void **state) {
+    (void)state;
+    full_with(ENOSPC);
+    full_with(EDQUOT);
+    full_with(EFBIG);
 }
 
 /* Space that ends after each possible number of writes: a commit is whole or not there, now and after

@@ -50,8 +50,10 @@ static int open_once(struct rn_bdb *b, struct runnel_err *err) {
 /* On a full disk there is room for recovery once the ballast is gone. */
 static int open_locked(struct rn_bdb *b, struct runnel_err *err) {
     int rc = open_once(b, err);
-    if (rc == -RUNNEL_EFULL && rn_bdb_ballast_drop(b))
-        rc = open_once(b, err);
+    if (rc != -RUNNEL_EFULL || !rn_bdb_ballast_drop(b))
+        return rc;
+    rc = open_once(b, err);
+    rn_bdb_ballast_hold(b);
     return rc;
 }
 

@@ -18,6 +18,7 @@
 static struct {
     char dir[512];
     long left; /* writes that succeed; negative: all */
+    int full;  /* the error of the others */
     bool fail_syncs;
     int end_forks; /* the signal that ends them */
     pid_t pid;
@@ -29,6 +30,7 @@ static struct {
 void shim_watch(const char *dir) {
     memset(&shim, 0, sizeof shim);
     shim.left = -1;
+    shim.full = ENOSPC;
     shim.pid = getpid();
     if (dir)
         (void)snprintf(shim.dir, sizeof shim.dir, "%s", dir);
@@ -36,6 +38,10 @@ void shim_watch(const char *dir) {
 
 void shim_full_after(long n) {
     shim.left = n;
+}
+
+void shim_full_with(int error) {
+    shim.full = error;
 }
 
 void shim_fail_syncs(bool on) {
@@ -93,7 +99,7 @@ static bool note_write(int fd) {
         (void)raise(shim.end_forks);
     if (shim.left == 0) {
         shim.failed++;
-        errno = ENOSPC;
+        errno = shim.full;
         return false;
     }
     shim.left -= shim.left > 0;

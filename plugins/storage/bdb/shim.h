@@ -10,8 +10,9 @@
 
 /* Begins to watch a directory, with nothing failing; NULL ends it. */
 void shim_watch(const char *dir);
-/* Lets `n` more writes there succeed, then all fail with ENOSPC; negative: none fails. */
+/* Lets `n` more writes there succeed, then all fail with ENOSPC, or what was named; negative: none fails. */
 void shim_full_after(long n);
+void shim_full_with(int error);
 /* Whether the next syncs of a log file there fail with EIO. */
 void shim_fail_syncs(bool on);
 /* Has every process that this one forks end by that signal at its first write there; 0: none. */
