@@ -96,28 +96,6 @@ static void wait_anew(struct bed *b, uint32_t starts) {
     assert_int_equal(sim_run_until(&b->w, is_anew, &l, 10 * SIM_S), 1);
 }
 
-static void restore(struct bed *b, const struct copy *k) {
-    struct client *c = client_new(b, "a", 1);
-    uint32_t starts = bed_a(b)->starts;
-    assert_int_equal(begin_restore(c), 0);
-    put_slices(c, k, k->n);
-    struct got *g = client_ask(c, "{\"method\":\"restore.end\"}");
-    assert_int_equal(got_u64(g, "streams"), k->streams);
-    assert_int_equal(got_u64(g, "records"), k->records);
-    wait_anew(b, starts);
-    client_close(c);
-}
-
-/* The node gets a disk on which nothing is. */
-static void empty_disk(struct bed *b) {
-    struct sim_node *n = bed_a(b);
-    sim_node_stop(n);
-    assert_int_equal(sim_node_wait(n, SIM_DOWN, 10 * SIM_S), 1);
-    sim_disk_replace(&n->disk, NULL);
-    sim_node_start(n);
-    assert_int_equal(sim_node_wait(n, SIM_UP, 10 * SIM_S), 1);
-}
-
 /* All records of the areas that a backup holds, one behind the other. */
 static void dump(struct sim_node *n, struct rn_buf *out) {
     struct runnel_bytes key = {(const uint8_t *)"", 0}, val;
@@ -140,6 +118,31 @@ static void same_records(struct bed *b, const struct rn_buf *want) {
     assert_int_equal(have.n, want->n);
     assert_memory_equal(have.p, want->p, want->n);
     rn_buf_free(&have);
+}
+
+/* `want` (may be NULL): the records that it must bring, before a start has looked at them. */
+static void restore(struct bed *b, const struct copy *k, const struct rn_buf *want) {
+    struct client *c = client_new(b, "a", 1);
+    uint32_t starts = bed_a(b)->starts;
+    assert_int_equal(begin_restore(c), 0);
+    put_slices(c, k, k->n);
+    if (want)
+        same_records(b, want);
+    struct got *g = client_ask(c, "{\"method\":\"restore.end\"}");
+    assert_int_equal(got_u64(g, "streams"), k->streams);
+    assert_int_equal(got_u64(g, "records"), k->records);
+    wait_anew(b, starts);
+    client_close(c);
+}
+
+/* The node gets a disk on which nothing is. */
+static void empty_disk(struct bed *b) {
+    struct sim_node *n = bed_a(b);
+    sim_node_stop(n);
+    assert_int_equal(sim_node_wait(n, SIM_DOWN, 10 * SIM_S), 1);
+    sim_disk_replace(&n->disk, NULL);
+    sim_node_start(n);
+    assert_int_equal(sim_node_wait(n, SIM_UP, 10 * SIM_S), 1);
 }
 
 static void verified(struct client *c, const struct runnel_id *id, uint64_t count) {
@@ -180,7 +183,7 @@ static void all_records_come_back(void **state) {
     back_up(c, &k);
     assert_true(k.streams == STREAMS && k.damaged == 0 && k.n > 20);
     empty_disk(&b);
-    restore(&b, &k);
+    restore(&b, &k, &before);
     same_records(&b, &before);
     c = client_new(&b, "a", 1);
     for (size_t i = 0; i < STREAMS; i++)
@@ -217,7 +220,7 @@ static void as_of_one_moment(void **state) {
             more[i] += n;
         } while (take_slice(c, &k));
         empty_disk(&b);
-        restore(&b, &k);
+        restore(&b, &k, &before);
         same_records(&b, &before);
         c = client_new(&b, "a", 1);
         for (size_t i = 0; i < STREAMS; i++)
@@ -283,7 +286,7 @@ static void a_restore_broken_off_anywhere(void **state) {
     client_refused(c, "busy", "cut off", "{\"method\":\"backup.begin\"}");
     client_close(c);
     sim_run(&b.w, SIM_S);
-    restore(&b, &k);
+    restore(&b, &k, &before);
     same_records(&b, &before);
     copy_free(&k);
     rn_buf_free(&before);
@@ -374,7 +377,7 @@ static void wrong_restores(void **state) {
     client_refused(d, "busy", "has failed", "{\"method\":\"restore.end\"}");
     client_close(d);
     sim_run(&b.w, SIM_S);
-    restore(&b, &k);
+    restore(&b, &k, NULL);
     assert_int_equal(held(bed_a(&b), &id), 3000);
     copy_free(&k);
     bed_free(&b);
@@ -401,7 +404,7 @@ static void in_place_of_what_is_there(void **state) {
     assert_int_equal(got_bool(client_ask(c, "%s", text), "again"), 1);
     wait_anew(&b, starts);
     assert_int_equal(held(bed_a(&b), &id), UINT64_MAX);
-    restore(&b, &k);
+    restore(&b, &k, &before);
     same_records(&b, &before);
     assert_int_equal(held(bed_a(&b), &id), 3000);
     assert_int_equal(held(bed_a(&b), &other), UINT64_MAX);
@@ -431,7 +434,7 @@ static void a_damaged_block_stays_out(void **state) {
     back_up(c, &k);
     assert_int_equal(k.damaged, 1);
     empty_disk(&b);
-    restore(&b, &k);
+    restore(&b, &k, NULL);
     c = client_new(&b, "a", 1);
     verified(c, &other, 700);
     struct got *g = client_ask(c, "{\"method\":\"verify\",\"stream\":\"%s\"}", id_text(&id).s);
