@@ -92,8 +92,11 @@ const struct rn_command rn_commands[] = {
      1, 1, rn_cmd_drop, {{"yes", NULL, "do not ask"}, {NULL, NULL, NULL}}},
     {"head", "STREAM", "show a stream and its signed head", "Shows what the stream is, how much of it is held, and the newest head that its author signed and that is held whole.",
      1, 1, rn_cmd_head, {{NULL, NULL, NULL}}},
-    {"verify", "STREAM", "check all that is held of a stream", "The node reads every block from disk and checks it against the signed head. Exits with 5 when something is damaged.",
-     1, 1, rn_cmd_verify, {{NULL, NULL, NULL}}},
+    {"verify", "[STREAM]", "check all that is held of a stream", "The node reads every block from disk and checks it against the signed head, and every hash of its tree. Without a stream all are checked. "
+     "What is damaged is named with what to do, and fetched again from a peer where one has it. Exits with 5 when something is damaged.",
+     0, 1, rn_cmd_verify, {{NULL, NULL, NULL}}},
+    {"fsck", "", "check the whole store", "Checks every record of the node's store, and every stream as verify does. Exits with 5 when something is damaged.",
+     0, 0, rn_cmd_fsck, {{"mend", NULL, "write anew what memory knows, take away what is no use"}, {NULL, NULL, NULL}}},
     {"peers", "", "list the node's sessions with other nodes", "Lists who is connected, since when, and how much was received and sent.",
      0, 0, rn_cmd_peers, {{NULL, NULL, NULL}}},
     {"plugins", "", "list the node's plugins and their instances", "Lists the plugins that are loaded, and the instances that the configuration makes of them.",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * streams.c — runnel streams, create, head, subscribe, unsubscribe and verify.
+ * streams.c — runnel streams, create, head, subscribe and unsubscribe.
  * May touch: the node, by asking it.
  */
 #include "tool/tool.h"
@@ -287,73 +287,4 @@ int rn_cmd_subscribe(struct rn_tool *t) {
 int rn_cmd_unsubscribe(struct rn_tool *t) {
     return change(t, "unsubscribe", "removed", "unsubscribed; what was fetched is kept",
                   "the node did not follow this stream");
-}
-
-/* ---- verify ---- */
-
-struct verifying {
-    struct rn_progress progress;
-    struct event *tick;
-};
-
-static void on_tick(int fd, short what, void *arg) {
-    (void)fd;
-    (void)what;
-    struct verifying *v = arg;
-    rn_progress_set(&v->progress, 0);
-}
-
-static void show_damage(struct rn_tool *t, const struct rn_json *o) {
-    const struct rn_json *list = rn_json_get(o, "damaged");
-    for (const struct rn_json *d = list ? list->child : NULL; d; d = d->next) {
-        uint64_t block = 0, from = 0;
-        (void)rn_json_u64(d, "block", &block, NULL); /* absent is the first */
-        (void)rn_json_u64(d, "from", &from, NULL);
-        rn_out(t, "  block %llu, from #%llu on: ", (unsigned long long)block, (unsigned long long)from);
-        struct rn_buf b = {0};
-        rn_text_clean(&b, text_of(d, "message"), strlen(text_of(d, "message")));
-        rn_out_bytes(t, b.p, b.n);
-        rn_out(t, "\n");
-        rn_buf_free(&b);
-    }
-}
-
-static int show_verified(struct rn_tool *t, const struct rn_json *o, const struct rn_stream *s) {
-    uint64_t count = 0, blocks = 0;
-    int ok = truth_of(o, "ok");
-    (void)rn_json_u64(o, "count", &count, NULL); /* absent is 0 */
-    (void)rn_json_u64(o, "blocks", &blocks, NULL);
-    if (!t->json) {
-        struct rn_buf b = {0};
-        rn_text_clean(&b, s->name, strlen(s->name));
-        rn_out(t, "%s: %s: %llu observation%s in %llu block%s\n", rn_buf_cstr(&b) ? (const char *)b.p : s->id,
-               ok ? "whole and as signed" : "DAMAGED", (unsigned long long)count, count == 1 ? "" : "s",
-               (unsigned long long)blocks, blocks == 1 ? "" : "s");
-        rn_buf_free(&b);
-        show_damage(t, o);
-    }
-    return ok ? RN_EXIT_OK : RN_EXIT_DAMAGED;
-}
-
-int rn_cmd_verify(struct rn_tool *t) {
-    struct verifying v;
-    struct rn_stream s;
-    struct rn_answer a;
-    struct timeval tv = {.tv_usec = 100000};
-    int r = rn_resolve(t, t->words[0], &s);
-    if (r != 0)
-        return r;
-    rn_progress_begin(&v.progress, t, "verifying", 0);
-    v.tick = event_new(t->base, -1, EV_PERSIST, on_tick, &v);
-    if (v.tick)
-        (void)event_add(v.tick, &tv); /* without it there is no clock to look at, and nothing else lost */
-    r = ask_of(t, "verify", s.id, &a);
-    if (v.tick)
-        event_free(v.tick);
-    rn_progress_end(&v.progress);
-    if (r != 0)
-        return r;
-    r = show_verified(t, a.tree, &s);
-    rn_answer_free(&a);
-    return r;
 }

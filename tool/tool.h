@@ -19,7 +19,7 @@ enum rn_exit {
     RN_EXIT_USAGE = 2,   /* the command line makes no sense */
     RN_EXIT_NODE = 3,    /* no node reachable, or the session with it was lost */
     RN_EXIT_STREAM = 4,  /* the stream is unknown, or several are meant */
-    RN_EXIT_DAMAGED = 5, /* verify, backup or restore found damage */
+    RN_EXIT_DAMAGED = 5, /* verify, fsck, backup or restore found damage */
 };
 
 struct rn_tool;
@@ -239,6 +239,7 @@ int rn_cmd_restore(struct rn_tool *t);
 int rn_cmd_drop(struct rn_tool *t);
 int rn_cmd_head(struct rn_tool *t);
 int rn_cmd_verify(struct rn_tool *t);
+int rn_cmd_fsck(struct rn_tool *t);
 int rn_cmd_peers(struct rn_tool *t);
 int rn_cmd_plugins(struct rn_tool *t);
 int rn_cmd_help(struct rn_tool *t);

@@ -207,6 +207,18 @@ static void on_state(void *arg, struct runnel_bytes key, struct runnel_bytes val
     }
 }
 
+static void on_aside(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
+    struct loading *l = arg;
+    (void)key;
+    (void)val;
+    l->node->n_aside++;
+}
+
+static void on_asides(void *arg, const struct runnel_err *err) {
+    (void)err; /* at worst, more are set aside than should be */
+    next_stream(arg, NULL);
+}
+
 static void on_states(void *arg, const struct runnel_err *err) {
     struct loading *l = arg;
     if (err && !l->err.code) {
@@ -218,10 +230,12 @@ static void on_states(void *arg, const struct runnel_err *err) {
         give_up(l, &h->id, "its record in the store is damaged");
         hurt_free(h);
     }
-    if (l->err.code)
+    if (l->err.code) {
         finish(l);
-    else
-        next_stream(l, NULL);
+        return;
+    }
+    struct rn_place from = rn_place_area('X'), to = rn_place_behind(&from);
+    rn_store_scan_some(&l->node->store, &from, &to, RN_ASIDE_MOST, on_aside, on_asides, l);
 }
 
 static void on_records(void *arg, const struct runnel_err *err) {

@@ -28,6 +28,7 @@ libnode_la_SOURCES = \
   core/node/gone.c core/node/gone.h \
   core/node/heads.c core/node/heads.h \
   core/node/info.c \
+  core/node/fsck.c \
   core/node/inner.h \
   core/node/inst.c core/node/inst.h \
   core/node/kind.c \

@@ -169,6 +169,7 @@ static const struct method {
     {"subscribe", RN_ADMIN, method_subscribe},
     {"unsubscribe", RN_ADMIN, method_unsubscribe},
     {"verify", RN_ADMIN, rn_method_verify},
+    {"fsck", RN_ADMIN, rn_method_fsck},
     {"drop", RN_ADMIN, rn_method_drop},
     {"backup.begin", RN_ADMIN, rn_method_backup_begin},
     {"backup.next", RN_ADMIN, rn_method_backup_next},

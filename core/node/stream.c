@@ -178,13 +178,39 @@ static void store_node(struct rn_changes *c, const struct rn_stream *s, uint32_t
     rn_changes_append(c, &p, off, (struct runnel_bytes){entry, rn_entry_size(level)});
 }
 
-void rn_stream_store_new(const struct rn_stream *s, struct rn_changes *c) {
+int rn_stream_at_rest(const struct rn_stream *s) {
+    return !s->flight && !s->node->author.flying && !s->settling;
+}
+
+void rn_stream_rewrite_record(const struct rn_stream *s, struct rn_changes *c) {
     struct rn_buf b = {.n = 0};
     struct rn_place p = rn_place_stream(&s->desc->id);
     if (rn_stream_record(&b, s->number, s->desc->bytes) != 0)
         c->failed = b.failed;
     rn_changes_put(c, &p, rn_buf_bytes(&b));
     rn_buf_free(&b);
+}
+
+void rn_stream_rewrite_state(const struct rn_stream *s, struct rn_changes *c) {
+    struct rn_buf b = {.n = 0};
+    struct rn_place p = rn_place_state(s->number);
+    struct rn_state_record r = {.held = s->tail.count, .last = s->tail.last, .head = rn_buf_bytes(&s->head_bytes)};
+    if (s->promised_count > s->tail.count)
+        r.head = rn_buf_bytes(&s->promised);
+    if (rn_state_record(&b, &r) != 0)
+        c->failed = b.failed;
+    rn_changes_put(c, &p, rn_buf_bytes(&b));
+    rn_buf_free(&b);
+}
+
+void rn_stream_rewrite_open(const struct rn_stream *s, struct rn_changes *c) {
+    struct rn_place p = rn_place_block(s->number, s->tail.count / RN_MAX_BLOCK);
+    if (s->tail.open.n)
+        rn_changes_replace(c, &p, rn_buf_bytes(&s->tail.open));
+}
+
+void rn_stream_store_new(const struct rn_stream *s, struct rn_changes *c) {
+    rn_stream_rewrite_record(s, c);
     store_node(c, s, 0, 0, &s->tail.peaks.peak[0], INT64_MIN);
 }
 

@@ -99,6 +99,14 @@ uint64_t rn_stream_open_block(const struct rn_stream *s);
 /* Why no new reading of a stream was begun: it has been dropped, or `rc`. Returns err's negative code. */
 int rn_stream_unread(const struct rn_stream *s, int rc, struct runnel_err *err);
 
+/* Whether nothing of the stream, nor of the author's, is on its way to the disk. */
+int rn_stream_at_rest(const struct rn_stream *s);
+/* Adds what memory knows of it, as the store should have it: its record; its state; its open block. The last two
+ * only while it is at rest. */
+void rn_stream_rewrite_record(const struct rn_stream *s, struct rn_changes *c);
+void rn_stream_rewrite_state(const struct rn_stream *s, struct rn_changes *c);
+void rn_stream_rewrite_open(const struct rn_stream *s, struct rn_changes *c);
+
 /* Adds the records of a stream that is new to the store: descriptor and first leaf. */
 void rn_stream_store_new(const struct rn_stream *s, struct rn_changes *c);
 

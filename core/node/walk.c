@@ -130,7 +130,7 @@ static void compared(struct rn_walk *w) {
 
 /* Whether the node has nothing of the stream on its way to the disk. */
 static int at_rest(const struct rn_walk *w) {
-    return !w->stream->flight && !w->stream->node->author.flying;
+    return rn_stream_at_rest(w->stream);
 }
 
 /* The bytes that the pack must have, and whether it may be longer: it has grown since the walk began. */
@@ -148,10 +148,13 @@ static void compare_pack(struct rn_walk *w, uint32_t level, struct runnel_bytes 
         wrong = 1;
         bad_entry(w, level, l->index - l->n + i, missing ? "missing in the store" : "not what its leaves give");
     }
-    int longer = have.n > want && (!open || w->how == RN_WALK_CUT);
+    int settled = at_rest(w) && w->stream->tail.peaks.n == w->leaves; /* an open pack is as it has to be */
+    int longer = have.n > want && (!open || w->how == RN_WALK_CUT || settled);
+    if (longer && w->how != RN_WALK_CUT)
+        bad_entry(w, level, l->index, "more is stored than the tree has");
     if (w->how == RN_WALK_LOOK || (!wrong && !longer))
         return;
-    if (open && w->how == RN_WALK_WRITE && (!at_rest(w) || w->stream->tail.peaks.n != w->leaves)) {
+    if (open && w->how == RN_WALK_WRITE && !settled) {
         w->found.busy++;
         return;
     }

@@ -79,6 +79,22 @@ static void one_stream_in_trouble(void **state) {
     bed_free(&t.b);
 }
 
+/* What fsck finds is put right by it, and then it finds nothing more. */
+static void checked(struct three *t, struct client *c) {
+    (void)client_ask(c, "{\"method\":\"fsck\",\"mend\":true}");
+    for (size_t k = 0; k < 3; k++)
+        (void)client_ask(c, "{\"method\":\"verify\",\"stream\":\"%s\",\"mend\":true}", id_text(&t->id[k]).s);
+    sim_run(&t->b.w, 10 * SIM_S); /* what is erased goes in slices */
+    struct got *g = client_ask(c, "{\"method\":\"fsck\"}");
+    if (!got_bool(g, "ok") || got_u64(g, "found") != 0)
+        fail_msg("%.*s", (int)g->f.body.n, (const char *)g->bytes);
+    for (size_t k = 0; k < 3; k++) {
+        g = client_ask(c, "{\"method\":\"verify\",\"stream\":\"%s\"}", id_text(&t->id[k]).s);
+        if (!got_bool(g, "ok"))
+            fail_msg("%.*s", (int)g->f.body.n, (const char *)g->bytes);
+    }
+}
+
 /* ---- every record, altered in every way ---- */
 
 enum harm { ONE_BIT, MANY_BITS, SHORTER, LONGER, GONE, HARMS };
@@ -249,6 +265,7 @@ static void any_record_of_a_subscriber(void **state) {
                 struct got *g = client_ask(c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id[k]).s);
                 assert_null(got_str(g, "trouble"));
             }
+            checked(&t, c);
             bed_free(&t.b);
         }
 }
@@ -295,6 +312,7 @@ static void any_record_of_an_author_with_a_peer(void **state) {
             sim_run(&t.b.w, 60 * SIM_S);
             for (size_t k = 0; k < 3; k++)
                 assert_int_equal(held(t.b.node[1], &t.id[k]), 701);
+            checked(&t, t.c);
             bed_free(&t.b);
         }
 }
@@ -340,13 +358,40 @@ static void a_block_is_mended(void **state) {
     bed_free(&t.b);
 }
 
+/* A store that is altered under a node that runs: fsck and verify name it, and what memory knows is written anew. */
+static void found_while_it_runs(void **state) {
+    struct sim_rand r;
+    (void)state;
+    sim_rand_init(&r, 80, "harm");
+    for (int how = 0; how < HARMS; how++)
+        for (size_t i = 0;; i++) {
+            struct three t;
+            struct rn_place p;
+            three_init(&t, 2000 + i);
+            if (!record_key(bed_a(&t.b), i, &p)) {
+                bed_free(&t.b);
+                break;
+            }
+            int mendable = p.b[0] != 'B' && !(p.b[0] == 'M' && how != ONE_BIT);
+            int open = p.b[0] == 'B' && p.b[p.n - 1] == 2;
+            harm(bed_a(&t.b), &p, (enum harm)how, &r);
+            int found = !got_bool(client_ask(t.c, "{\"method\":\"fsck\"}"), "ok");
+            for (size_t k = 0; k < 3; k++)
+                found |=
+                    !got_bool(client_ask(t.c, "{\"method\":\"verify\",\"stream\":\"%s\"}", id_text(&t.id[k]).s), "ok");
+            if (!found)
+                fail_msg("record %zu (%c) harm %d is not found", i, p.b[0], how);
+            if (mendable || open)
+                checked(&t, t.c);
+            bed_free(&t.b);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_stream_in_trouble),
-        cmocka_unit_test(a_block_is_mended),
-        cmocka_unit_test(any_record_of_an_author),
-        cmocka_unit_test(any_record_of_a_subscriber),
-        cmocka_unit_test(any_record_of_an_author_with_a_peer),
+        cmocka_unit_test(one_stream_in_trouble),      cmocka_unit_test(a_block_is_mended),
+        cmocka_unit_test(found_while_it_runs),        cmocka_unit_test(any_record_of_an_author),
+        cmocka_unit_test(any_record_of_a_subscriber), cmocka_unit_test(any_record_of_an_author_with_a_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
