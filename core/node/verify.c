@@ -273,6 +273,11 @@ void rn_method_verify(struct rn_node *n, struct rn_call *call, const struct rn_j
     struct runnel_err err;
     if (!s)
         return;
+    int mend = 0;
+    if (rn_json_bool(params, "mend", &mend, &err) == -RUNNEL_EINVALID) {
+        rn_call_fail(call, &err);
+        return;
+    }
     struct verify *v = calloc(1, sizeof *v);
     if (!v) {
         rn_fail(&err, RUNNEL_ENOMEM, "verify: out of memory");
@@ -281,7 +286,7 @@ void rn_method_verify(struct rn_node *n, struct rn_call *call, const struct rn_j
     }
     rn_call_weigh(call, sizeof *v + RN_MAX_FRAME);
     v->call = call;
-    (void)rn_json_bool(params, "mend", &v->mend, NULL); /* absent is false */
+    v->mend = mend;
     v->stream = s;
     v->count = s->tail.count;
     v->blocks = (v->count + RN_MAX_BLOCK - 1) / RN_MAX_BLOCK;

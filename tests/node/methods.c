@@ -41,6 +41,8 @@ static const struct row {
     NAMES("drop", ""),
     UNKNOWN("drop", ""),
     UNKNOWN("verify", ""),
+    {"verify", S ",\"mend\":7", "invalid", "mend"},
+    {"fsck", "\"mend\":\"yes\"", "invalid", "mend"},
     {"backup.next", "", "not-found", "backup.begin"},
     {"restore.begin", "", "invalid", "node"},
     {"restore.put", "", "not-found", "restore.begin"},
