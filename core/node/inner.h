@@ -14,6 +14,7 @@
 #include "node/inst.h"
 #include "node/loop.h"
 #include "node/node.h"
+#include "node/quiet.h"
 #include "node/record.h"
 #include "node/session.h"
 #include "node/stream.h"
@@ -63,6 +64,7 @@ struct rn_node {
     struct rn_list gone;     /* closed ones, freed at the next turn */
     struct rn_task reap;
     size_t n_sessions, n_follows;
+    struct rn_quiet quiet; /* of what accepted sessions make it log */
     struct rn_map *peers; /* address → struct rn_peer */
     uint64_t next_accepted;
 

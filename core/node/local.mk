@@ -49,6 +49,7 @@ libnode_la_SOURCES = \
   core/node/place.c core/node/place.h \
   core/node/record.c core/node/record.h \
   core/node/probe.c \
+  core/node/quiet.c core/node/quiet.h \
   core/node/reads.c \
   core/node/recover.c \
   core/node/registry.c core/node/registry.h \

@@ -84,12 +84,18 @@ static void reap(void *arg) {
 
 static void flush(struct rn_session *s);
 
+/* Whether a line may be logged: others choose how often they connect. */
+static int may_say(struct rn_session *s, int level) {
+    return s->dialled || level == RUNNEL_DEBUG || rn_quiet_may(&s->node->quiet, s->remote);
+}
+
 static void end(struct rn_session *s, const struct runnel_err *why, int tell) {
     if (s->phase == RN_CLOSED)
         return;
     struct rn_node *n = s->node;
     int level = s->phase == RN_OPEN && !s->has_peer ? RUNNEL_DEBUG : RUNNEL_INFO;
-    rn_node_log(n, level, "session", "%s: ended: %s", s->name, why->msg);
+    if (may_say(s, level))
+        rn_node_log(n, level, "session", "%s: ended: %s", s->name, why->msg);
     if (tell && s->phase != RN_DIALLING) {
         rn_calls_tell(s, why);
         if (rn_session_error(s, 0, why) == 0)
@@ -279,8 +285,10 @@ static int on_hello(struct rn_session *s, const struct rn_frame *f, struct runne
         return rc;
     s->phase = RN_OPEN;
     s->since = s->node->env->wall(s->node->env->ctx);
-    rn_node_log(s->node, s->has_peer ? RUNNEL_INFO : RUNNEL_DEBUG, "session", "%s: open (%s), %s", s->name,
-                s->agent[0] ? s->agent : "no agent named", s->dialled ? "dialled" : "accepted");
+    int level = s->has_peer ? RUNNEL_INFO : RUNNEL_DEBUG;
+    if (may_say(s, level))
+        rn_node_log(s->node, level, "session", "%s: open (%s), %s", s->name, s->agent[0] ? s->agent : "no agent named",
+                    s->dialled ? "dialled" : "accepted");
     on_life(s);
     if (s->owner)
         s->owner->opened(s->owner);
@@ -506,7 +514,7 @@ static void turn(void *arg) {
     if (rc != 0) {
         if (!err.code)
             rn_fail(&err, -rc, "the session cannot go on");
-        if (err.code != RUNNEL_ECLOSED)
+        if (err.code != RUNNEL_ECLOSED && may_say(s, RUNNEL_WARN))
             rn_node_log(s->node, RUNNEL_WARN, "session", "%s: %s", s->name, err.msg);
         end(s, &err, err.code != RUNNEL_ECLOSED);
         return;
@@ -537,8 +545,9 @@ static int begin(struct rn_session *s, const struct runnel_link_info *info) {
 static struct runnel_link *link_accepted(struct runnel_inst *inst, void *conn, const struct runnel_link_info *info) {
     struct rn_node *n = rn_inst_node(inst);
     if (n->phase != RN_SERVING || n->n_sessions >= RN_MAX_SESSIONS) {
-        rn_node_log(n, RUNNEL_WARN, "session", "%s: refused: %s", info->remote,
-                    n->phase == RN_SERVING ? "limit SESSIONS is reached" : "the node does not serve now");
+        if (rn_quiet_may(&n->quiet, info->remote))
+            rn_node_log(n, RUNNEL_WARN, "session", "%s: refused: %s", info->remote,
+                        n->phase == RN_SERVING ? "limit SESSIONS is reached" : "the node does not serve now");
         return NULL;
     }
     struct rn_session *s = session_new(n, inst, info->remote);

@@ -10,6 +10,7 @@ BED_TESTS = \
   tests/node/calls \
   tests/node/names \
   tests/node/peers \
+  tests/node/quiet \
   tests/node/publish \
   tests/node/follow \
   tests/node/reads \
@@ -68,3 +69,6 @@ tests_node_peers_LDADD = $(BED_LIBS)
 tests_node_names_SOURCES = tests/node/names.c
 tests_node_names_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_names_LDADD = $(BED_LIBS)
+tests_node_quiet_SOURCES = tests/node/quiet.c
+tests_node_quiet_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_quiet_LDADD = $(BED_LIBS)
