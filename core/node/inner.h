@@ -64,8 +64,8 @@ struct rn_node {
     struct rn_list gone;     /* closed ones, freed at the next turn */
     struct rn_task reap;
     size_t n_sessions, n_follows;
-    struct rn_quiet quiet; /* of what accepted sessions make it log */
-    struct rn_map *peers; /* address → struct rn_peer */
+    struct rn_quiet chatter; /* of what accepted sessions make it log */
+    struct rn_map *peers;    /* address → struct rn_peer */
     uint64_t next_accepted;
 
     struct rn_list heads; /* sessions that are asked for our own heads (heads.c) */

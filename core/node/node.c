@@ -90,7 +90,7 @@ int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const stru
     n->registry = registry;
     n->id = *id;
     rn_loop_init(&n->loop, env);
-    rn_quiet_init(&n->quiet, &n->loop);
+    rn_quiet_init(&n->chatter, &n->loop);
     rn_list_init(&n->ops);
     rn_list_init(&n->heads);
     rn_sessions_init(n);

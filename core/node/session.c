@@ -86,7 +86,7 @@ static void flush(struct rn_session *s);
 
 /* Whether a line may be logged: others choose how often they connect. */
 static int may_say(struct rn_session *s, int level) {
-    return s->dialled || level == RUNNEL_DEBUG || rn_quiet_may(&s->node->quiet, s->remote);
+    return s->dialled || level == RUNNEL_DEBUG || rn_quiet_may(&s->node->chatter, s->remote);
 }
 
 static void end(struct rn_session *s, const struct runnel_err *why, int tell) {
@@ -545,7 +545,7 @@ static int begin(struct rn_session *s, const struct runnel_link_info *info) {
 static struct runnel_link *link_accepted(struct runnel_inst *inst, void *conn, const struct runnel_link_info *info) {
     struct rn_node *n = rn_inst_node(inst);
     if (n->phase != RN_SERVING || n->n_sessions >= RN_MAX_SESSIONS) {
-        if (rn_quiet_may(&n->quiet, info->remote))
+        if (rn_quiet_may(&n->chatter, info->remote))
             rn_node_log(n, RUNNEL_WARN, "session", "%s: refused: %s", info->remote,
                         n->phase == RN_SERVING ? "limit SESSIONS is reached" : "the node does not serve now");
         return NULL;
