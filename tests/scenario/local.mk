@@ -78,7 +78,7 @@ TESTS += $(WIRE_SCENARIOS)
 EXTRA_DIST += $(WIRE_SCENARIOS) tests/scenario/wire.py
 tests/scenario/hostile.log: runneld $(plugin_LTLIBRARIES)
 
-# A small disk that is full.
-TESTS += tests/scenario/full.py
-EXTRA_DIST += tests/scenario/full.py
-tests/scenario/full.log: runneld runnel $(plugin_LTLIBRARIES)
+# A small disk that is full, and one that spoils the store.
+TESTS += tests/scenario/full.py tests/scenario/storefails.py
+EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py
+tests/scenario/full.log tests/scenario/storefails.log: runneld runnel $(plugin_LTLIBRARIES)
