@@ -79,6 +79,8 @@ EXTRA_DIST += $(WIRE_SCENARIOS) tests/scenario/wire.py
 tests/scenario/hostile.log: runneld $(plugin_LTLIBRARIES)
 
 # A small disk that is full, and one that spoils the store.
+if BUILD_BDB
 TESTS += tests/scenario/full.py tests/scenario/storefails.py
+endif
 EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py
 tests/scenario/full.log tests/scenario/storefails.log: runneld runnel $(plugin_LTLIBRARIES)
