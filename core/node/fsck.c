@@ -426,7 +426,8 @@ void rn_method_fsck(struct rn_node *n, struct rn_call *call, const struct rn_jso
     struct runnel_err err;
     int mend = 0;
     uint8_t seed[16];
-    if (rn_json_bool(params, "mend", &mend, &err) == -RUNNEL_EINVALID) {
+    /* What a restore that is not whole has left would look like damage. */
+    if (rn_restore_refuses(n, &err) != 0 || rn_json_bool(params, "mend", &mend, &err) == -RUNNEL_EINVALID) {
         rn_call_fail(call, &err);
         return;
     }

@@ -284,6 +284,7 @@ static void a_restore_broken_off_anywhere(void **state) {
                    "{\"method\":\"create\",\"descriptor\":{\"source\":\"sim\",\"stream\":\"x\",\"target\":\"\"}}");
     client_refused(c, "busy", "cut off", "{\"method\":\"subscribe\",\"stream\":\"%s\"}", id_text(&ids[0]).s);
     client_refused(c, "busy", "cut off", "{\"method\":\"backup.begin\"}");
+    client_refused(c, "busy", "cut off", "{\"method\":\"fsck\",\"mend\":true}");
     client_close(c);
     sim_run(&b.w, SIM_S);
     restore(&b, &k, &before);
