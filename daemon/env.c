@@ -9,6 +9,8 @@
 #include "base/list.h"
 #include "base/time.h"
 #include "daemon/datadir.h"
+#include "daemon/identity.h"
+#include "daemon/marker.h"
 #include "node/registry.h"
 
 #include <errno.h>
@@ -234,6 +236,24 @@ const char *rn_world_dir(void *world, uint32_t kind, const char *name, struct ru
     return d->path;
 }
 
+static int marker(void *ctx, uint32_t kind, const char *name, char *out, size_t n, struct runnel_err *err) {
+    const char *dir = rn_world_dir(ctx, kind, name, err);
+    return dir != NULL ? rn_marker(dir, out, n, err) : -err->code;
+}
+
+/* An identity that may only be read stays as it is: then the loss of its store goes unnoticed. */
+static int identity_used(void *ctx, struct runnel_err *err) {
+    struct rn_world *w = ctx;
+    int rc = rn_identity_note_used(w->conf.identity, err);
+    if (rc == 0 || rc == -RUNNEL_EDENIED)
+        w->env.identity_new = 0; /* also for a node that is started again in this process */
+    if (rc != -RUNNEL_EDENIED)
+        return rc;
+    rn_log(w->conf.log, RUNNEL_WARN, "daemon", "%s; should its store be lost one day, that will not be noticed",
+           err->msg);
+    return 0;
+}
+
 static void fill_env(struct rn_world *w) {
     w->env = (struct rn_env){
         .ctx = w,
@@ -248,6 +268,9 @@ static void fill_env(struct rn_world *w) {
         .loop = loop,
         .dir = rn_world_dir,
         .again = again,
+        .marker = marker,
+        .identity_used = identity_used,
+        .identity_new = !w->conf.identity_used,
         .log = w->conf.log,
         .failed = failed,
         .uid = (int64_t)geteuid(),

@@ -14,6 +14,8 @@ struct rn_world; /* opaque */
 struct rn_world_conf {
     const struct rn_pair *pair; /* the node's identity */
     const char *data;           /* the data directory, which exists */
+    const char *identity;       /* the identity's file */
+    int identity_used;          /* it says that a store was made for it */
     const struct rn_log *log;
     runnel_fn *again; /* the node wants to be stopped and started anew */
     void *again_arg;

@@ -24,6 +24,7 @@ struct run {
     const struct rn_log *log;
     int lock;
     struct rn_pair pair;
+    struct rn_identity_state identity;
     struct rn_world *world;
     struct rn_node *node;
     struct event *signals[N_SIGNALS];
@@ -142,14 +143,13 @@ static int add_signals(struct run *r) {
 /* The data directory and the identity; logs who we are. */
 static int open_data(struct run *r, struct runnel_err *err) {
     char id[2 * RN_KEY + 1];
-    int made = 0;
     int rc = rn_datadir_open(r->conf->data, &r->lock, err);
     if (rc == 0)
-        rc = rn_identity(r->conf->identity, &r->pair, &made, err);
+        rc = rn_identity(r->conf->identity, &r->pair, &r->identity, err);
     if (rc != 0)
         return rc;
     hex(&r->pair.id, id);
-    if (made)
+    if (r->identity.made)
         rn_log(r->log, RUNNEL_NOTICE, "daemon", "made a new identity: %s", r->conf->identity);
     rn_log(r->log, RUNNEL_NOTICE, "daemon", "node %s", id);
     return 0;
@@ -182,8 +182,13 @@ static enum rn_exit live(struct run *r) {
     struct runnel_err err = {0};
     if (open_data(r, &err) != 0)
         return cannot_start(r, &err);
-    struct rn_world_conf wc = {
-        .pair = &r->pair, .data = r->conf->data, .log = r->log, .again = start_anew, .again_arg = r};
+    struct rn_world_conf wc = {.pair = &r->pair,
+                               .data = r->conf->data,
+                               .identity = r->conf->identity,
+                               .identity_used = r->identity.used,
+                               .log = r->log,
+                               .again = start_anew,
+                               .again_arg = r};
     r->world = rn_world_new(&wc, &err);
     if (r->world == NULL)
         return cannot_start(r, &err);

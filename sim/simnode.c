@@ -98,6 +98,19 @@ static const char *env_dir(void *ctx, uint32_t kind, const char *name, struct ru
     return NULL;
 }
 
+static int env_marker(void *ctx, uint32_t kind, const char *name, char *out, size_t n, struct runnel_err *err) {
+    const struct sim_node *self = ctx;
+    (void)err;
+    (void)snprintf(out, n, "%s, %u.%s, disk %u", self->host.name, kind, name, self->disk.place);
+    return 0;
+}
+
+static int env_identity_used(void *ctx, struct runnel_err *err) {
+    (void)err;
+    ((struct sim_node *)ctx)->used = 1;
+    return 0;
+}
+
 static void on_log_line(void *arg, int level, const char *area, const char *line) {
     struct sim_node *n = arg;
     char *to = n->lines[n->n_lines++ % SIM_LOG_LINES];
@@ -121,6 +134,8 @@ static void env_init(struct sim_node *n) {
                              .loop = env_loop,
                              .dir = env_dir,
                              .again = env_again,
+                             .marker = env_marker,
+                             .identity_used = env_identity_used,
                              .log = &n->log};
 }
 
@@ -218,6 +233,7 @@ void sim_node_start(struct sim_node *n) {
     if (n->node)
         return;
     n->host.power = 1;
+    n->env.identity_new = !n->used;
     n->starts++;
     n->served = n->again = 0;
     n->state = SIM_STARTING;

@@ -31,6 +31,7 @@ struct sim_node {
     struct sim_event alarm, wake, gone;
     int again; /* it has asked to be started anew */
     uint32_t starts;
+    int used;           /* a store has been made for its identity */
     int served;         /* since its last start it has been up: what it says of itself counts */
     int start_may_fail; /* its disk has faults: a start that fails leaves it down, and is no failure of the world */
     char lines[SIM_LOG_LINES][SIM_LOG_LINE]; /* the newest log lines, round and round */

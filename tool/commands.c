@@ -97,6 +97,10 @@ const struct rn_command rn_commands[] = {
      0, 1, rn_cmd_verify, {{NULL, NULL, NULL}}},
     {"fsck", "", "check the whole store", "Checks every record of the node's store, and every stream as verify does. Exits with 5 when something is damaged.",
      0, 0, rn_cmd_fsck, {{"mend", NULL, "write anew what memory knows, take away what is no use"}, {NULL, NULL, NULL}}},
+    {"identity", "[show|confirm]", "whether the node may append to its streams",
+     "Shows the node's id and whether it goes on as the author of its streams; where it does not, why, and what to do. confirm is an operator's word "
+     "that no other process uses this identity and that nothing newer was published with it.",
+     0, 1, rn_cmd_identity, {{NULL, NULL, NULL}}},
     {"peers", "", "list the node's sessions with other nodes", "Lists who is connected, since when, and how much was received and sent.",
      0, 0, rn_cmd_peers, {{NULL, NULL, NULL}}},
     {"plugins", "", "list the node's plugins and their instances", "Lists the plugins that are loaded, and the instances that the configuration makes of them.",

@@ -57,6 +57,8 @@ static void show_status(struct rn_tool *t, const struct rn_json *o) {
     text_line(t, "name", text_of(o, "name"), &b);
     text_line(t, "agent", text_of(o, "agent"), &b);
     text_line(t, "address", t->address, &b);
+    const struct rn_json *author = rn_json_get(o, "author");
+    text_line(t, "author", author ? text_of(author, "message") : "", &b);
     uint64_t ms = number_of(o, "uptime_ms");
     rn_human_span(&b, ms > INT64_MAX / RN_NS_MS ? INT64_MAX : (int64_t)ms * RN_NS_MS);
     line(t, "up", &b);

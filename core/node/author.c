@@ -134,7 +134,9 @@ static int take(struct rn_author *a, const struct rn_session *s, const struct rn
     if (!(*stream)->own)
         return rn_fail(err, RUNNEL_EDENIED, "stream %s is by another author: only the author's own node appends to it",
                        rn_id_format(&f->stream, id));
-    if ((*stream)->trouble.code) {
+    if (rn_safety_refuses(a->node, err) != 0)
+        return rn_wrap(err, "not stored");
+    if ((*stream)->trouble.code && !(a->node->safety.checking && (*stream)->trouble.code == RUNNEL_EBUSY)) {
         rn_err_copy(err, &(*stream)->trouble);
         return rn_wrap(err, "stream %s takes no publishes", rn_id_format(&f->stream, id));
     }
@@ -429,8 +431,8 @@ static struct part *new_part(struct rn_commit *c) {
 /* Adds one stream's publishes to the commit. */
 static void add_part(struct rn_commit *c, struct rn_stream *s, struct gather *g, size_t *room_bytes, size_t *room_obs) {
     struct runnel_err err;
-    if (s->trouble.code) {
-        fail_all(&s->publishes, &s->trouble);
+    if (s->trouble.code || rn_safety_refuses(s->node, &err) != 0) {
+        fail_all(&s->publishes, s->trouble.code ? &s->trouble : &err);
         return;
     }
     struct part *p = new_part(c);
@@ -549,7 +551,7 @@ static void gather_parts(struct rn_author *a, struct rn_commit *c) {
 static void build(void *arg) {
     struct rn_author *a = arg;
     struct runnel_err err;
-    if (a->flying || rn_list_empty(&a->dirty))
+    if (a->flying || a->node->safety.checking || rn_list_empty(&a->dirty))
         return;
     struct rn_commit *c = calloc(1, sizeof *c);
     if (!c) {

@@ -41,6 +41,8 @@ int rn_author_flies(const struct rn_author *a, const struct rn_stream *s);
 int rn_author_publish(struct rn_author *a, struct rn_session *s, const struct rn_frame *f, struct runnel_err *err);
 /* The method create. The call is answered when the stream is durable. */
 void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn_json *params);
+/* As that, of a whole descriptor, which is taken over. */
+void rn_author_create_desc(struct rn_author *a, struct rn_call *call, struct rn_descriptor *d);
 
 #ifdef __cplusplus
 }

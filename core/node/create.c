@@ -179,6 +179,12 @@ void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn
         rn_call_fail(call, &err);
         return;
     }
+    rn_author_create_desc(a, call, d);
+}
+
+void rn_author_create_desc(struct rn_author *a, struct rn_call *call, struct rn_descriptor *d) {
+    struct rn_node *n = a->node;
+    struct runnel_err err;
     struct rn_stream *s = rn_stream_find(n, &d->id);
     const struct rn_tombstone *gone = s ? NULL : rn_dropped(n, &d->id);
     if (gone) {
@@ -206,10 +212,18 @@ void rn_author_create(struct rn_author *a, struct rn_call *call, const struct rn
         rn_call_fail(call, &err);
         return;
     }
-    if (!s) {
+    if (!s && rn_safety_refuses(n, &err) != 0) {
+        rn_descriptor_free(d);
+        rn_wrap(&err, "create");
+        rn_call_fail(call, &err);
+        return;
+    }
+    if (!s && (!n->safety.checking || rn_safety_wait(n, call, d) != 0)) {
         begin(n, call, d);
         return;
     }
+    if (!s)
+        return;
     int same = rn_hash_equal(&s->desc->hash, &d->hash);
     rn_descriptor_free(d);
     if (same && s->ready && !s->drop) {

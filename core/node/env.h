@@ -40,6 +40,13 @@ struct rn_env {
     const char *(*dir)(void *ctx, uint32_t kind, const char *name, struct runnel_err *err);
     /* The node wants to be stopped and started anew, as if the process were. */
     void (*again)(void *ctx);
+    /* A text (terminated, at most `n` bytes) that tells the place where an instance keeps its files from every
+     * other place that a copy of them may come to. 0, or a negative code and why. */
+    int (*marker)(void *ctx, uint32_t kind, const char *name, char *out, size_t n, struct runnel_err *err);
+    /* Remembers, beside the identity and durable, that a store has been made for it. Harmless when that was
+     * known. 0, or a negative code and why. */
+    int (*identity_used)(void *ctx, struct runnel_err *err);
+    int identity_new; /* at the start of the node no store had ever been made for its identity */
     const struct rn_log *log;
     /* The node can do its work no more, and only a new process could: have this one stop the node, soon,
      * and end so that it is started again. NULL: the node stays as it is. */

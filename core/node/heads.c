@@ -93,7 +93,7 @@ static void on_adopted(void *arg, const struct runnel_err *err) {
     }
     s->ready = 1;
     if (count == 0)
-        rn_stream_untroubled(s);
+        rn_heads_recovered(s);
     else
         recover(s, t->address, count);
     rn_op_end(&t->op);
@@ -279,10 +279,15 @@ static void on_page(void *arg, const struct rn_reply *r, const struct runnel_err
     if (err)
         rn_node_log(a->node, RUNNEL_DEBUG, "author", "%s does not show its heads: %s", rn_session_name(a->session),
                     err->msg);
+    struct rn_node *n = a->node;
+    struct rn_session *s = a->session;
+    s->heads_shown = rc == 0 ? 1 : -1;
     asking_free(a);
+    rn_safety_answered(n, s);
 }
 
 void rn_heads_ask(struct rn_node *n, struct rn_session *s) {
+    s->heads_shown = 0;
     struct asking *a = calloc(1, sizeof *a);
     if (a) {
         a->node = n;
@@ -294,6 +299,8 @@ void rn_heads_ask(struct rn_node *n, struct rn_session *s) {
         asking_free(a);
     }
     rn_node_log(n, RUNNEL_WARN, "author", "%s cannot be asked for heads: out of memory", rn_session_name(s));
+    s->heads_shown = -1;
+    rn_safety_answered(n, s);
 }
 
 void rn_heads_drop(struct rn_node *n) {
@@ -315,6 +322,7 @@ int rn_heads_settled(const struct rn_node *n) {
 void rn_heads_recovered(struct rn_stream *s) {
     if (s->trouble.code == RUNNEL_EBUSY)
         rn_stream_untroubled(s);
+    rn_safety_consider(s->node);
 }
 
 void rn_heads_contradicted(struct rn_stream *s, const char *who, const struct runnel_err *why) {

@@ -185,6 +185,7 @@ void rn_method_status(struct rn_node *n, struct rn_call *call, const struct rn_j
     rn_jw_kint(&w, "streams", (int64_t)rn_map_count(n->streams));
     rn_jw_kint(&w, "own", own);
     rn_jw_kint(&w, "troubled", troubled);
+    rn_safety_describe(n, &w);
     rn_jw_kint(&w, "subscriptions", (int64_t)rn_map_count(n->upstreams) - recovering);
     rn_jw_kint(&w, "sessions", (int64_t)n->n_sessions);
     rn_jw_kint(&w, "follows", (int64_t)n->n_follows);

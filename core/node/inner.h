@@ -16,6 +16,7 @@
 #include "node/node.h"
 #include "node/quiet.h"
 #include "node/record.h"
+#include "node/safety.h"
 #include "node/session.h"
 #include "node/stream.h"
 
@@ -29,6 +30,7 @@ struct rn_member {
     const struct rn_section *section;
     struct runnel_inst *inst;
     int started;
+    int sought; /* discovery: it has not answered yet who may know our heads (safety.c) */
 };
 
 struct rn_node {
@@ -55,6 +57,7 @@ struct rn_node {
     struct rn_map *lost; /* ids whose stream record is damaged: nobody may begin them anew here */
     uint32_t n_aside;    /* damaged blocks that are set aside */
     struct rn_author author;
+    struct rn_safety safety;
     struct rn_gone gone_streams; /* dropped */
     struct rn_backup *backup;    /* being made, or NULL */
     struct rn_restore *restore;  /* under way, or NULL */

@@ -54,9 +54,11 @@ libnode_la_SOURCES = \
   core/node/recover.c \
   core/node/registry.c core/node/registry.h \
   core/node/restore.c \
+  core/node/safety.c core/node/safety.h \
   core/node/seek.c \
   core/node/session.c core/node/session.h \
   core/node/sessionstate.h \
+  core/node/start.c \
   core/node/store.c core/node/store.h \
   core/node/stream.c core/node/stream.h \
   core/node/subscribe.c \

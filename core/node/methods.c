@@ -168,6 +168,7 @@ static const struct method {
     {"nodes", RN_READ, rn_method_nodes},
     {"subscribe", RN_ADMIN, method_subscribe},
     {"unsubscribe", RN_ADMIN, method_unsubscribe},
+    {"confirm", RN_ADMIN, rn_method_confirm},
     {"verify", RN_ADMIN, rn_method_verify},
     {"fsck", RN_ADMIN, rn_method_fsck},
     {"drop", RN_ADMIN, rn_method_drop},

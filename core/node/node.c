@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * node.c — a node is put together, started, stopped, taken apart (node.h).
+ * node.c — a node is put together, stopped, taken apart (node.h); start.c starts it.
  * May touch: what it is handed.
- *
- * Start: storage; the store's own record; streams; subscriptions; then discovery, sync and transports
- * start, and the node serves. Stop goes the other way round.
  */
 #include "node/node.h"
 
@@ -19,8 +16,12 @@
 #include <string.h>
 
 static void discovered(struct runnel_inst *inst, uint64_t watch, const struct runnel_candidate *const *list, size_t n) {
-    rn_upstream_found(rn_inst_node(inst), watch, rn_inst_name(inst), list, n);
-    rn_mend_found(rn_inst_node(inst), watch, rn_inst_name(inst), list, n);
+    struct rn_node *node = rn_inst_node(inst);
+    if (watch == RN_WATCH_SAFETY)
+        rn_safety_found(node, inst, list, n);
+    else
+        rn_upstream_found(node, watch, rn_inst_name(inst), list, n);
+    rn_mend_found(node, watch, rn_inst_name(inst), list, n);
 }
 
 static const struct runnel_discovery_up discovery_up = {.size = sizeof discovery_up, .found = discovered};
@@ -95,6 +96,7 @@ int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const stru
     rn_list_init(&n->heads);
     rn_sessions_init(n);
     rn_author_init(&n->author, n);
+    rn_safety_init(n);
     lend(n);
     int rc = make_parts(n, err);
     if (rc == 0)
@@ -115,6 +117,7 @@ void rn_node_free(struct rn_node *n) {
         rn_upstreams_drop(n);
     rn_sessions_drop(n);
     rn_heads_drop(n);
+    rn_safety_drop(n);
     rn_peers_drop(n);
     if (n->streams)
         rn_author_drop(&n->author);
@@ -145,134 +148,6 @@ void rn_node_free(struct rn_node *n) {
 
 void rn_node_turn(struct rn_node *n) {
     rn_loop_turn(&n->loop);
-}
-
-/* ---- starting ---- */
-
-static void ready(struct rn_node *n, const struct runnel_err *err) {
-    runnel_done *done = n->when_ready;
-    n->when_ready = NULL;
-    if (done)
-        done(n->ready_arg, err);
-}
-
-static int start_kind(struct rn_node *n, uint32_t kind, struct runnel_err *err) {
-    for (size_t i = 0; i < n->n_members; i++) {
-        struct rn_member *m = &n->members[i];
-        if (m->started || m->section->kind != kind)
-            continue;
-        int rc = rn_inst_start(m->inst, err);
-        if (rc != 0) {
-            rn_inst_free(m->inst);
-            m->inst = NULL;
-            return rc;
-        }
-        m->started = 1;
-    }
-    return 0;
-}
-
-static void on_subscriptions(void *arg, const struct runnel_err *err) {
-    struct rn_node *n = arg;
-    struct runnel_err why;
-    if (err) {
-        ready(n, err);
-        return;
-    }
-    if (n->phase != RN_STARTING)
-        return;
-    n->phase = RN_SERVING;
-    if (start_kind(n, RUNNEL_SYNC, &why) != 0 || start_kind(n, RUNNEL_DISCOVERY, &why) != 0 ||
-        start_kind(n, RUNNEL_TRANSPORT, &why) != 0) {
-        ready(n, &why);
-        return;
-    }
-    rn_upstreams_start(n);
-    rn_streams_recover(n);
-    rn_erase_start(n);
-    ready(n, NULL);
-}
-
-static void on_streams(void *arg, const struct runnel_err *err) {
-    struct rn_node *n = arg;
-    if (err)
-        ready(n, err);
-    else
-        rn_subscriptions_load(n, on_subscriptions, n);
-}
-
-static void on_gone(void *arg, const struct runnel_err *err) {
-    struct rn_node *n = arg;
-    if (err)
-        ready(n, err);
-    else
-        rn_streams_load(n, on_streams, n);
-}
-
-static void on_looked(void *arg, const struct runnel_err *err) {
-    struct rn_node *n = arg;
-    if (err)
-        ready(n, err);
-    else if (n->unfinished)
-        on_subscriptions(n, NULL);
-    else
-        rn_gone_load(n, on_gone, n);
-}
-
-static void on_record_written(void *arg, const struct runnel_err *err) {
-    struct rn_node *n = arg;
-    if (err)
-        ready(n, err);
-    else
-        rn_restore_look(n, on_looked, n);
-}
-
-static void write_record(struct rn_node *n) {
-    struct rn_changes c = {.n = 0};
-    struct rn_buf b = {.n = 0};
-    struct rn_place p = rn_place_store();
-    struct runnel_err err;
-    (void)rn_store_record(&b, &n->id);
-    rn_changes_put(&c, &p, rn_buf_bytes(&b));
-    int rc = b.failed ? b.failed : rn_store_commit(&n->store, &c, on_record_written, n);
-    rn_buf_free(&b);
-    rn_changes_free(&c);
-    if (rc != 0) {
-        rn_fail(&err, -rc, "the store's own record cannot be written");
-        ready(n, &err);
-    }
-}
-
-static void on_record(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
-    struct rn_node *n = arg;
-    struct runnel_err why;
-    if (err && err->code == RUNNEL_ENOTFOUND) {
-        write_record(n);
-        return;
-    }
-    struct rn_place p = rn_place_store();
-    if (!err && (rn_record_open(n->hasher, rn_place_bytes(&p), &data, &why) != 0 ||
-                 rn_store_record_check(data, &n->id, &why) != 0))
-        err = &why;
-    if (err)
-        ready(n, err);
-    else
-        rn_restore_look(n, on_looked, n);
-}
-
-int rn_node_start(struct rn_node *n, runnel_done *done, void *arg, struct runnel_err *err) {
-    n->phase = RN_STARTING;
-    n->started = n->env->now(n->env->ctx);
-    n->when_ready = done;
-    n->ready_arg = arg;
-    int rc = start_kind(n, RUNNEL_STORAGE, err);
-    if (rc != 0) {
-        n->when_ready = NULL;
-        return rc;
-    }
-    struct rn_place p = rn_place_store();
-    rn_store_get(&n->store, &p, 0, 256, on_record, n);
-    return 0;
 }
 
 /* ---- stopping ---- */
@@ -337,6 +212,7 @@ void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg) {
     n->when_ready = NULL;
     n->phase = RN_STOPPING;
     n->author.stopping = 1;
+    rn_safety_stop(n);
     if (rn_author_idle(&n->author))
         stop_sessions(n);
 }

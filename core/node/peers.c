@@ -16,7 +16,7 @@
 #define WAIT_BAD (60 * RN_NS_S) /* after bad data, doubled each time */
 #define WAIT_BAD_MOST (3600 * RN_NS_S)
 #define STEADY (10 * RN_NS_S) /* a session that lasted this long was a good one */
-#define LINGER (5 * RN_NS_S) /* a session that we need no longer stays so long after the other side asked something */
+#define LINGER (5 * RN_NS_S)  /* a session that we need no longer stays so long after the other side asked something */
 #define PEERS_KEPT 4096u
 #define ACCEPTED "accepted:" /* no transport has this scheme */
 

@@ -127,23 +127,31 @@ struct runnel_bytes rn_place_bytes(const struct rn_place *p) {
     return (struct runnel_bytes){p->b, p->n};
 }
 
-int rn_store_record(struct rn_buf *b, const struct rn_key *node) {
+int rn_store_record(struct rn_buf *b, const struct rn_store_note *s) {
     rn_buf_byte(b, RN_STORE_VERSION);
-    return rn_buf_add(b, node->b, sizeof node->b);
+    rn_buf_add(b, s->node.b, sizeof s->node.b);
+    rn_buf_byte(b, (uint8_t)s->doubts);
+    return rn_buf_str(b, s->marker);
 }
 
-int rn_store_record_check(struct runnel_bytes r, const struct rn_key *node, struct runnel_err *err) {
+int rn_store_record_get(struct runnel_bytes r, const struct rn_key *node, struct rn_store_note *out,
+                        struct runnel_err *err) {
+    const size_t fixed = 2 + RN_KEY;
     if (r.n < 1 || r.p[0] != RN_STORE_VERSION)
         return rn_fail(err, RUNNEL_EUNSUPPORTED,
                        "the store has format version %u, this program reads version %u; use the program that wrote it",
                        r.n ? r.p[0] : 0, RN_STORE_VERSION);
-    if (r.n != 1 + RN_KEY)
-        return rn_fail(err, RUNNEL_EDAMAGED, "the store's own record has %zu bytes, want %u; restore it from a backup",
-                       r.n, 1 + RN_KEY);
-    if (memcmp(r.p + 1, node->b, RN_KEY) != 0)
+    if (r.n < fixed || r.n - fixed > RN_MARKER_MAX)
+        return rn_fail(err, RUNNEL_EDAMAGED, "the store's own record has %zu bytes, want %zu to %zu", r.n, fixed,
+                       fixed + RN_MARKER_MAX);
+    memcpy(out->node.b, r.p + 1, RN_KEY);
+    if (memcmp(out->node.b, node->b, RN_KEY) != 0)
         return rn_fail(err, RUNNEL_ECONFLICT,
                        "the store belongs to another node; give this node a data folder of its own, or bring back the "
                        "identity file that the store was made with");
+    out->doubts = r.p[1 + RN_KEY];
+    memcpy(out->marker, r.p + fixed, r.n - fixed);
+    out->marker[r.n - fixed] = '\0';
     return 0;
 }
 

@@ -3,7 +3,7 @@
  * May touch: nothing but its arguments.
  *
  * Keys begin with an area, then what the area is sorted by, integers big-endian:
- *   'M' "store"                        format version and node id of the store
+ *   'M' "store"                        format version, node id, and where the store is
  *   'M' "restore"                      the store is not whole: a restore is under way, or was cut off
  *   'S' stream id (16)                 stream number, descriptor
  *   'H' number (4)                     state: how much is held, the head held whole
@@ -65,10 +65,17 @@ uint32_t rn_entry_size(uint32_t level);
 
 /* ---- records ---- */
 
-/* 'M': u8 version, node id. */
-int rn_store_record(struct rn_buf *b, const struct rn_key *node);
-/* -RUNNEL_EUNSUPPORTED for another version, -RUNNEL_ECONFLICT for another node's store. */
-int rn_store_record_check(struct runnel_bytes r, const struct rn_key *node, struct runnel_err *err);
+#define RN_MARKER_MAX 255u
+/* 'M': u8 version, node id, u8 doubts (safety.h), the marker's text (env.h). */
+struct rn_store_note {
+    struct rn_key node;
+    unsigned doubts;
+    char marker[RN_MARKER_MAX + 1];
+};
+int rn_store_record(struct rn_buf *b, const struct rn_store_note *s);
+/* -RUNNEL_EUNSUPPORTED for another version, -RUNNEL_ECONFLICT for another node's store, -RUNNEL_EDAMAGED. */
+int rn_store_record_get(struct runnel_bytes r, const struct rn_key *node, struct rn_store_note *out,
+                        struct runnel_err *err);
 
 /* 'S': u8 version, u32 LE number, descriptor bytes. */
 int rn_stream_record(struct rn_buf *b, uint32_t number, struct runnel_bytes descriptor);

@@ -379,7 +379,10 @@ void rn_method_restore_end(struct rn_node *n, struct rn_call *call, const struct
     struct rn_place p = rn_place_restore(), store = rn_place_store();
     r->ending = 1;
     rn_changes_erase(&k->changes, &p);
-    (void)rn_store_record(&b, &n->id);
+    n->safety.doubts = (n->safety.doubts & RN_TWIN) | RN_COPIED;
+    struct rn_store_note note = {.node = n->id, .doubts = n->safety.doubts};
+    memcpy(note.marker, n->safety.marker, sizeof note.marker);
+    (void)rn_store_record(&b, &note);
     rn_changes_put(&k->changes, &store, rn_buf_bytes(&b));
     rn_buf_free(&b);
     commit(k, on_whole, "restore.end");

@@ -29,7 +29,8 @@ struct rn_session {
     struct rn_key peer;
     uint8_t peer_nonce[RN_NONCE];
     char agent[RN_AGENT_MAX + 1];
-    int64_t since; /* wall clock at which it opened */
+    int heads_shown; /* of our streams (heads.h): 1: all of them; -1: it will not; 0: not yet */
+    int64_t since;   /* wall clock at which it opened */
 
     struct rn_buf in, out;
     size_t sent; /* bytes of `out` that have gone */

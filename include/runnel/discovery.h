@@ -13,7 +13,7 @@ extern "C" {
 
 /* What is known of a stream that is looked for: its id, or its author and name, or both. Size first.
  * Strings are UTF-8 and terminated. Unknown parts: has_id 0, author NULL, names NULL (all three or
- * none of the names). */
+ * none of the names). The author alone: peers that may hold any stream of that author's. */
 struct runnel_sought {
     uint32_t size;
     uint32_t has_id;

@@ -48,19 +48,45 @@ static void two_init(struct two *t, uint64_t seed) {
     assert_int_equal(wait_held(b, &t->id, 300), 1);
 }
 
-static void stop_a(struct two *t) {
-    sim_node_stop(bed_a(&t->b));
-    assert_int_equal(sim_node_wait(bed_a(&t->b), SIM_DOWN, 10 * SIM_S), 1);
+/* The reason for which the author is not confirmed; "" when it is. */
+static const char *doubt(struct two *t) {
+    static const char *const none = "";
+    const struct rn_json *author = rn_json_get(got_json(client_ask(t->c, "{\"method\":\"status\"}")), "author");
+    const struct rn_json *why = rn_json_get(author, "why");
+    assert_non_null(why);
+    return why->child ? why->child->text : none;
 }
 
-static void start_a(struct two *t) {
-    sim_node_start(bed_a(&t->b));
-    assert_int_equal(sim_node_wait(bed_a(&t->b), SIM_UP, 10 * SIM_S), 1);
+/* It has confirmed itself. */
+static int confirmed(void *arg) {
+    return sim_node_said(bed_a(&((struct two *)arg)->b), (const char *const[]){"all of it is here: confirmed", NULL});
+}
+
+/* Stops "a", gives it the disk (NULL: an empty one), starts it again. `peer`: the one that discovery names. */
+static void back_with(struct two *t, struct rn_memory *disk, const char *peer) {
+    struct sim_node *a = bed_a(&t->b);
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "{\"node\":{\"data\":\"/sim\"},\"storage\":{\"main\":{\"plugin\":\"simdisk\"}},"
+                   "\"transport\":{\"net\":{\"plugin\":\"sim\"}},\"sync\":{\"default\":{\"plugin\":\"incremental\"}},"
+                   "\"discovery\":{\"known\":{\"plugin\":\"static\",\"peers\":{\"*\":[%s%s%s]}}}}",
+                   peer ? "\"sim://" : "", peer ? peer : "", peer ? "\"" : "");
+    sim_node_stop(a);
+    assert_int_equal(sim_node_wait(a, SIM_DOWN, 10 * SIM_S), 1);
+    sim_disk_replace(&a->disk, disk);
+    sim_node_config(a, text);
+    sim_node_start(a);
+    assert_int_equal(sim_node_wait(a, SIM_UP, 10 * SIM_S), 1);
     t->c = again(&t->b, t->c);
 }
 
-/* The disk is brought back to an older state: the rest comes back from the subscriber that dials in. */
-static void an_older_disk(void **state) {
+static void refused(struct two *t, uint64_t seq, const char *word) {
+    uint64_t id = publish(t->c, &t->id, 1, seq, &(struct ob){many_time(10000), "1"}, 1);
+    got_is_error(client_answer(t->c, id), "conflict", word);
+}
+
+/* An older copy of the disk, elsewhere: the rest comes back, and then an operator's word is needed. */
+static void an_older_copy(void **state) {
     struct two t;
     struct rn_holding before, after;
     (void)state;
@@ -69,37 +95,273 @@ static void an_older_disk(void **state) {
     publish_many(t.c, &t.id, 300, 500, 100);
     assert_int_equal(wait_held(t.b.node[1], &t.id, 800), 1);
     assert_int_equal(rn_node_holding(bed_a(&t.b)->node, &t.id, &before), 0);
-    stop_a(&t);
-    sim_disk_replace(&bed_a(&t.b)->disk, old);
-    start_a(&t);
-    assert_int_equal(wait_held(bed_a(&t.b), &t.id, 800), 1);
+    back_with(&t, old, NULL);
+    assert_string_equal(doubt(&t), "copied");
+    refused(&t, 300, "runnel identity confirm");
+    client_refused(t.c, "conflict", "is a copy",
+                   "{\"method\":\"create\",\"descriptor\":{\"source\":\"sim\",\"stream\":\"new\",\"target\":\"\"}}");
+    assert_int_equal(wait_held(bed_a(&t.b), &t.id, 800), 1); /* "b" has dialled in */
     assert_int_equal(rn_node_holding(bed_a(&t.b)->node, &t.id, &after), 0);
     assert_memory_equal(&before.root, &after.root, sizeof before.root);
+    sim_run(&t.b.w, 30 * SIM_S);
+    assert_string_equal(doubt(&t), "copied"); /* whoever dials in may hold back what he knows */
+    bed_restart(&t.b, bed_a(&t.b));
+    t.c = again(&t.b, t.c);
+    assert_string_equal(doubt(&t), "copied");
+    struct client *stranger = client_new(&t.b, "a", 0);
+    client_refused(stranger, "denied", "admin", "{\"method\":\"confirm\"}");
+    struct got *g = client_ask(t.c, "{\"method\":\"confirm\"}");
+    assert_string_equal(rn_json_get(got_json(g), "was")->child->text, "copied");
+    assert_string_equal(doubt(&t), "");
+    publish_many(t.c, &t.id, 800, 100, 50);
+    assert_int_equal(wait_held(t.b.node[1], &t.id, 900), 1);
+    bed_restart(&t.b, bed_a(&t.b));
+    t.c = again(&t.b, t.c);
+    assert_string_equal(doubt(&t), "");
+    bed_free(&t.b);
+}
+
+/* The same, and discovery names a peer: that confirms it. */
+static void an_older_copy_and_a_known_peer(void **state) {
+    struct two t;
+    (void)state;
+    two_init(&t, 2);
+    struct rn_memory *old = sim_disk_copy(&bed_a(&t.b)->disk);
+    publish_many(t.c, &t.id, 300, 500, 100);
+    assert_int_equal(wait_held(t.b.node[1], &t.id, 800), 1);
+    back_with(&t, old, "b");
+    refused(&t, 300, "is a copy");
+    int64_t from = t.b.w.now;
+    assert_int_equal(sim_run_until(&t.b.w, confirmed, &t, 30 * SIM_S), 1);
+    assert_true(t.b.w.now - from >= 5 * SIM_S); /* a twin would have had the time to show up */
+    assert_int_equal(held(bed_a(&t.b), &t.id), 800);
     publish_many(t.c, &t.id, 800, 100, 50);
     assert_int_equal(wait_held(t.b.node[1], &t.id, 900), 1);
     bed_free(&t.b);
 }
 
-/* The disk is lost: stream and observations come back. */
+/* The disk is lost: streams and observations come back. */
 static void a_lost_disk(void **state) {
     struct two t;
     (void)state;
-    two_init(&t, 2);
-    stop_a(&t);
-    sim_disk_replace(&bed_a(&t.b)->disk, NULL);
-    start_a(&t);
-    if (!wait_held(bed_a(&t.b), &t.id, 300))
-        bed_log(&t.b);
+    two_init(&t, 3);
+    (void)make_stream(t.c, "never-told");
+    back_with(&t, NULL, "b");
+    assert_string_equal(doubt(&t), "lost");
+    client_refused(t.c, "conflict", "identity confirm",
+                   "{\"method\":\"create\",\"descriptor\":{\"source\":\"sim\",\"stream\":\"other\",\"target\":\"\"}}");
+    assert_int_equal(sim_run_until(&t.b.w, confirmed, &t, 30 * SIM_S), 1);
     assert_int_equal(held(bed_a(&t.b), &t.id), 300);
     publish_many(t.c, &t.id, 300, 100, 50);
     assert_int_equal(wait_held(t.b.node[1], &t.id, 400), 1);
     bed_free(&t.b);
 }
 
+/* The peer that discovery names is away: nothing is appended until it is back. */
+static void nobody_to_ask(void **state) {
+    struct two t;
+    (void)state;
+    two_init(&t, 4);
+    sim_node_stop(t.b.node[1]);
+    assert_int_equal(sim_node_wait(t.b.node[1], SIM_DOWN, 10 * SIM_S), 1);
+    back_with(&t, NULL, "b");
+    sim_run(&t.b.w, 60 * SIM_S);
+    assert_string_equal(doubt(&t), "lost");
+    sim_node_start(t.b.node[1]);
+    assert_int_equal(sim_run_until(&t.b.w, confirmed, &t, 60 * SIM_S), 1);
+    assert_int_equal(held(bed_a(&t.b), &t.id), 300);
+    bed_free(&t.b);
+}
+
+/* An older state in the very same place, as of a virtual machine: a publish waits until heads were compared. */
+static void a_machine_reverted(void **state) {
+    struct two t;
+    (void)state;
+    two_init(&t, 5);
+    struct rn_memory *old = sim_disk_copy(&bed_a(&t.b)->disk);
+    publish_many(t.c, &t.id, 300, 500, 100);
+    assert_int_equal(wait_held(t.b.node[1], &t.id, 800), 1);
+    bed_a(&t.b)->disk.place--;
+    back_with(&t, old, "b");
+    assert_string_equal(doubt(&t), "");
+    uint64_t id = publish(t.c, &t.id, 0, 0, &(struct ob){many_time(10000), "1"}, 1);
+    struct got *g = client_answer(t.c, id);
+    assert_int_equal(g->f.type, RN_FRAME_PUBLISHED);
+    assert_int_equal(g->f.seq, 800);
+    assert_int_equal(wait_held(t.b.node[1], &t.id, 801), 1);
+    bed_free(&t.b);
+}
+
+/* A peer that cannot be reached keeps a confirmed author waiting no longer than 5 s, publishes and creates. */
+static void a_peer_that_is_away(void **state) {
+    struct two t;
+    (void)state;
+    two_init(&t, 6);
+    t.b.node[1]->host.isolated = 1;
+    bed_a(&t.b)->disk.place--;
+    back_with(&t, sim_disk_copy(&bed_a(&t.b)->disk), "b");
+    int64_t from = t.b.w.now;
+    uint64_t create = client_send(
+        t.c, "{\"method\":\"create\",\"descriptor\":{\"source\":\"sim\",\"stream\":\"new\",\"target\":\"\"}}");
+    uint64_t id = publish(t.c, &t.id, 1, 300, &(struct ob){many_time(10000), "1"}, 1);
+    assert_int_equal(client_answer(t.c, id)->f.type, RN_FRAME_PUBLISHED);
+    assert_int_equal(client_answer(t.c, create)->f.type, RN_FRAME_ANSWER);
+    assert_true(t.b.w.now - from > 4 * SIM_S && t.b.w.now - from < 6 * SIM_S);
+    t.b.node[1]->host.isolated = 0;
+    bed_free(&t.b);
+}
+
+/* A first start that is cut off anywhere leaves a new node, not one that has lost its store. */
+static void a_first_start_cut_off(void **state) {
+    (void)state;
+    for (int64_t at = 0; at < 2 * SIM_MS; at += 50 * SIM_US) {
+        struct two t;
+        bed_init(&t.b, 7);
+        struct sim_node *n = sim_node_new(&t.b.w, "b");
+        t.b.node[1] = n;
+        sim_node_config(n, "{\"node\":{\"data\":\"/sim\"},\"storage\":{\"main\":{\"plugin\":\"simdisk\"}},"
+                           "\"transport\":{\"net\":{\"plugin\":\"sim\"}},\"sync\":{\"default\":{\"plugin\":"
+                           "\"incremental\"}}}");
+        sim_node_start(n);
+        sim_run(&t.b.w, at);
+        sim_node_crash(n, SIM_POWER);
+        sim_node_start(n);
+        assert_int_equal(sim_node_wait(n, SIM_UP, 10 * SIM_S), 1);
+        t.c = client_new(&t.b, "b", 1);
+        assert_string_equal(doubt(&t), "");
+        bed_free(&t.b);
+    }
+}
+
+/* ---- twins ---- */
+
+/* The clone of "a", as node "c": identity and disk are copies. `peer`: the one that discovery names. */
+static struct sim_node *clone(struct two *t, const char *peer) {
+    struct sim_node *n = sim_node_new(&t->b.w, "c");
+    char text[512];
+    t->b.node[2] = n;
+    n->pair = bed_a(&t->b)->pair;
+    n->used = 1;
+    sim_disk_replace(&n->disk, sim_disk_copy(&bed_a(&t->b)->disk));
+    (void)snprintf(text, sizeof text,
+                   "{\"node\":{\"data\":\"/sim\"},\"storage\":{\"main\":{\"plugin\":\"simdisk\"}},"
+                   "\"transport\":{\"net\":{\"plugin\":\"sim\"}},\"sync\":{\"default\":{\"plugin\":\"incremental\"}},"
+                   "\"discovery\":{\"known\":{\"plugin\":\"static\",\"peers\":{\"*\":[\"sim://%s\"]}}}}",
+                   peer);
+    sim_node_config(n, text);
+    sim_node_start(n);
+    assert_int_equal(sim_node_wait(n, SIM_UP, 10 * SIM_S), 1);
+    return n;
+}
+
+static int both_stopped(void *arg) {
+    static const char *const words[] = {"another process with this node's identity is running", NULL};
+    struct two *t = arg;
+    return sim_node_said(t->b.node[0], words) && sim_node_said(t->b.node[2], words);
+}
+
+static void both_stop(const char *peer, uint64_t seed) {
+    struct two t;
+    two_init(&t, seed);
+    struct sim_node *c = clone(&t, peer);
+    assert_int_equal(sim_run_until(&t.b.w, both_stopped, &t, 20 * SIM_S), 1);
+    assert_string_equal(doubt(&t), "twin");
+    refused(&t, 300, "stop one of the two");
+    /* An operator who confirms while both run is told again. */
+    (void)client_ask(t.c, "{\"method\":\"confirm\"}");
+    sim_run(&t.b.w, 20 * SIM_S);
+    assert_string_equal(doubt(&t), "twin");
+    sim_node_stop(c);
+    assert_int_equal(sim_node_wait(c, SIM_DOWN, 10 * SIM_S), 1);
+    sim_run(&t.b.w, 20 * SIM_S);
+    assert_string_equal(doubt(&t), "twin"); /* which of the two shall go on is not ours to say */
+    bed_restart(&t.b, bed_a(&t.b));
+    t.c = again(&t.b, t.c);
+    assert_string_equal(doubt(&t), "twin");
+    (void)client_ask(t.c, "{\"method\":\"confirm\"}");
+    publish_many(t.c, &t.id, 300, 100, 50);
+    assert_int_equal(wait_held(t.b.node[1], &t.id, 400), 1);
+    sim_run(&t.b.w, 20 * SIM_S);
+    assert_string_equal(doubt(&t), "");
+    bed_free(&t.b);
+}
+
+static void twins_that_meet(void **state) {
+    (void)state;
+    both_stop("a", 11);
+}
+
+static void twins_with_a_common_peer(void **state) {
+    (void)state;
+    both_stop("b", 12);
+}
+
+static void hex(const uint8_t *p, size_t n, char *out) {
+    for (size_t i = 0; i < n; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", p[i]);
+}
+
+/* Whoever only claims the identity stops nobody: neither here nor at a peer, nor with somebody else's proof. */
+static void a_claimed_twin(void **state) {
+    struct two t;
+    char key[2 * RN_KEY + 1];
+    (void)state;
+    two_init(&t, 13);
+    bed_key(bed_a(&t.b), key);
+    for (int i = 0; i < 2; i++) {
+        struct client *liar = client_silent(&t.b, i ? "a" : "b", 0);
+        sim_talk_say(&liar->talk, RN_FRAME_HELLO, 0,
+                     "{\"runnel\":[1],\"node\":\"%s\",\"nonce\":\"00112233445566778899aabbccddeeff\"}", key);
+    }
+    sim_run(&t.b.w, 20 * SIM_S);
+    assert_string_equal(doubt(&t), "");
+    const char *nonce = got_str(client_ask(t.c, "{\"method\":\"status\"}"), "nonce");
+    client_refused(t.c, "invalid", "own process", "{\"method\":\"alive\",\"nonce\":\"%s\"}", nonce);
+    /* what "a" itself signs is no proof against it */
+    struct got *g = client_ask(t.c, "{\"method\":\"alive\",\"nonce\":\"00112233445566778899aabbccddeeff\"}");
+    assert_string_equal(got_str(g, "nonce"), nonce);
+    client_refused(t.c, "damaged", "no proof", "{\"method\":\"twin\",\"nonce\":\"%s\",\"signature\":\"%s\"}", nonce,
+                   got_str(g, "signature"));
+    client_refused(t.c, "damaged", "no proof",
+                   "{\"method\":\"twin\",\"nonce\":\"00112233445566778899aabbccddeeff\",\"signature\":\"%s\"}",
+                   got_str(g, "signature"));
+    publish_many(t.c, &t.id, 300, 100, 50);
+    bed_free(&t.b);
+}
+
+/* A proof made by hand, as the page says, stops the node. */
+static void a_proof_by_hand(void **state) {
+    struct two t;
+    uint8_t bytes[32], sig[RN_SIGNATURE];
+    char text[2 * RN_SIGNATURE + 1], nonce[33];
+    (void)state;
+    two_init(&t, 14);
+    const char *own = got_str(client_ask(t.c, "{\"method\":\"status\"}"), "nonce");
+    assert_int_equal(rn_hex_parse(own, 32, bytes, 16), 0);
+    memset(bytes + 16, 0x5a, 16);
+    assert_int_equal(rn_sign(&bed_a(&t.b)->pair, "runnel/alive/1", bytes, sizeof bytes, sig), 0);
+    hex(sig, sizeof sig, text);
+    hex(bytes + 16, 16, nonce);
+    struct client *stranger = client_new(&t.b, "a", 0);
+    (void)client_ask(stranger, "{\"method\":\"twin\",\"nonce\":\"%s\",\"signature\":\"%s\"}", nonce, text);
+    assert_string_equal(doubt(&t), "twin");
+    refused(&t, 300, "another process");
+    bed_free(&t.b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_older_disk),
+        cmocka_unit_test(an_older_copy),
+        cmocka_unit_test(an_older_copy_and_a_known_peer),
         cmocka_unit_test(a_lost_disk),
+        cmocka_unit_test(nobody_to_ask),
+        cmocka_unit_test(a_machine_reverted),
+        cmocka_unit_test(a_peer_that_is_away),
+        cmocka_unit_test(a_first_start_cut_off),
+        cmocka_unit_test(twins_that_meet),
+        cmocka_unit_test(twins_with_a_common_peer),
+        cmocka_unit_test(a_claimed_twin),
+        cmocka_unit_test(a_proof_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,7 +213,7 @@ def identity_made_once(f):
     equal(stat.S_IMODE(os.stat(f + "/data").st_mode), 0o700)
     with open(path) as file:
         text = file.read()
-    check(re.fullmatch(r"runnel-identity-1 [0-9a-f]{64}\n", text), "the file's form")
+    check(re.fullmatch(r"runnel-identity-1 [0-9a-f]{64}\nused\n", text), "the file's form")
     with open(f + "/log") as file:
         check(text.split()[1] not in file.read(), "the secret is in the log")
     check(not os.path.exists(path + ".new"), "a temporary file is left")
@@ -234,7 +234,7 @@ def identity_guarded(f):
     for mode in (0o640, 0o604, 0o660, 0o601):
         write(path, good, mode)
         refused(c, f, "others than its owner have rights (mode %04o)" % mode, "chmod 600 " + path)
-    for text in ("", good[:-1], good + "\n", good.replace("-1", "-2"), good.replace("5a", "xy"), "x" * 10000):
+    for text in ("", good[:-1], good + "\n", good + "use\n", good + "used\n\n", good.replace("-1", "-2"), good.replace("5a", "xy"), "x" * 10000):
         write(path, text, 0o600)
         refused(c, f, path, "not one line of the form", "restore it from a backup")
         with open(path) as file:

@@ -272,6 +272,8 @@ static bool name_matches(const struct entry *e, const struct runnel_sought *s) {
 }
 
 static bool matches(const struct entry *e, const struct runnel_sought *s) {
+    if (!s->has_id && s->author && !s->source) /* whatever is by this author, or may be */
+        return e->kind != BY_NAME || memcmp(s->author, e->author, sizeof e->author) == 0;
     if (e->kind == BY_ID)
         return s->has_id && memcmp(&s->id, &e->id, sizeof e->id) == 0;
     return e->kind == FOR_ALL || name_matches(e, s);
