@@ -17,6 +17,7 @@ extern "C" {
 
 /* What a signature is for; signed bytes begin with it and one NUL. */
 #define RN_PURPOSE_HEAD "runnel/head/1"
+#define RN_PURPOSE_ALIVE "runnel/alive/1"
 
 /* A node id: an Ed25519 public key. */
 struct rn_key {

@@ -71,6 +71,7 @@ struct rn_node {
     struct rn_map *peers;    /* address → struct rn_peer */
     uint64_t next_accepted;
 
+    struct rn_list twins; /* sessions that claim one identity (twin.c) */
     struct rn_list heads; /* sessions that are asked for our own heads (heads.c) */
 
     struct rn_map *upstreams; /* watch number (8 bytes) → struct rn_upstream */

@@ -64,6 +64,7 @@ libnode_la_SOURCES = \
   core/node/subscribe.c \
   core/node/sweep.c core/node/sweep.h \
   core/node/walk.c core/node/walk.h \
+  core/node/twin.c core/node/twin.h \
   core/node/upstream.c core/node/upstream.h \
   core/node/upstreamstate.h \
   core/node/verify.c

@@ -168,6 +168,8 @@ static const struct method {
     {"nodes", RN_READ, rn_method_nodes},
     {"subscribe", RN_ADMIN, method_subscribe},
     {"unsubscribe", RN_ADMIN, method_unsubscribe},
+    {"alive", 0, rn_method_alive},
+    {"twin", 0, rn_method_twin},
     {"confirm", RN_ADMIN, rn_method_confirm},
     {"verify", RN_ADMIN, rn_method_verify},
     {"fsck", RN_ADMIN, rn_method_fsck},

@@ -15,6 +15,7 @@ typedef void rn_method_fn(struct rn_node *n, struct rn_call *call, const struct 
 rn_method_fn rn_method_status, rn_method_streams, rn_method_head, rn_method_peers, rn_method_plugins; /* info.c */
 rn_method_fn rn_method_at, rn_method_nodes;                                                           /* reads.c */
 rn_method_fn rn_method_fsck;                                                                          /* fsck.c */
+rn_method_fn rn_method_alive, rn_method_twin;                                                         /* twin.c */
 rn_method_fn rn_method_confirm;                                                                       /* safety.c */
 rn_method_fn rn_method_verify;                                                                        /* verify.c */
 rn_method_fn rn_method_drop;                                                                          /* drop.c */

@@ -10,6 +10,7 @@
 #include "node/mend.h"
 #include "node/peers.h"
 #include "node/sessionstate.h"
+#include "node/twin.h"
 #include "node/upstream.h"
 #include <runnel/discovery.h>
 #include <stdlib.h>
@@ -17,10 +18,11 @@
 
 static void discovered(struct runnel_inst *inst, uint64_t watch, const struct runnel_candidate *const *list, size_t n) {
     struct rn_node *node = rn_inst_node(inst);
-    if (watch == RN_WATCH_SAFETY)
+    if (watch == RN_WATCH_SAFETY) {
         rn_safety_found(node, inst, list, n);
-    else
-        rn_upstream_found(node, watch, rn_inst_name(inst), list, n);
+        return;
+    }
+    rn_upstream_found(node, watch, rn_inst_name(inst), list, n);
     rn_mend_found(node, watch, rn_inst_name(inst), list, n);
 }
 
@@ -94,6 +96,7 @@ int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const stru
     rn_quiet_init(&n->chatter, &n->loop);
     rn_list_init(&n->ops);
     rn_list_init(&n->heads);
+    rn_list_init(&n->twins);
     rn_sessions_init(n);
     rn_author_init(&n->author, n);
     rn_safety_init(n);
@@ -115,6 +118,7 @@ void rn_node_free(struct rn_node *n) {
     n->phase = RN_STOPPED;
     if (n->upstreams)
         rn_upstreams_drop(n);
+    rn_twins_drop(n);
     rn_sessions_drop(n);
     rn_heads_drop(n);
     rn_safety_drop(n);

@@ -13,6 +13,7 @@
 #include "node/heads.h"
 #include "node/peers.h"
 #include "node/sessionstate.h"
+#include "node/twin.h"
 #include "node/upstream.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,7 @@ static void end(struct rn_session *s, const struct runnel_err *why, int tell) {
     rn_calls_orphan(s);
     rn_backup_session_gone(s);
     rn_restore_session_gone(s);
+    rn_twin_gone(s);
     rn_asks_fail(s, why);
     struct rn_session_owner *owner = s->owner;
     s->owner = NULL;
@@ -263,11 +265,10 @@ static int take_hello(struct rn_session *s, const struct rn_json *o, struct runn
     if (s->has_peer && memcmp(s->peer_nonce, n->nonce, RN_NONCE) == 0)
         return rn_fail(err, RUNNEL_ECONFLICT, "this node has dialled itself at %s; take the address out of its lists",
                        s->remote);
-    if (s->has_peer && memcmp(s->peer.b, n->id.b, RN_KEY) == 0)
-        return rn_fail(err, RUNNEL_ECONFLICT,
-                       "a second node with this node's identity runs at %s; stop one of them: an identity must not be "
-                       "copied",
-                       s->remote);
+    if (s->has_peer && memcmp(s->peer.b, n->id.b, RN_KEY) == 0) {
+        s->namesake = 1;
+        s->has_peer = 0;
+    }
     return set_name(s);
 }
 
@@ -290,12 +291,18 @@ static int on_hello(struct rn_session *s, const struct rn_frame *f, struct runne
         rn_node_log(s->node, level, "session", "%s: open (%s), %s", s->name, s->agent[0] ? s->agent : "no agent named",
                     s->dialled ? "dialled" : "accepted");
     on_life(s);
+    if (s->namesake) {
+        rn_twin_meet(s);
+        return 0;
+    }
     if (s->owner)
         s->owner->opened(s->owner);
     else if (s->has_peer)
         rn_upstreams_offer(s->node, s);
     if (s->has_peer && rn_session_open(s))
         rn_heads_ask(s->node, s);
+    if (s->has_peer && rn_session_open(s))
+        rn_twin_look(s);
     return 0;
 }
 

@@ -26,6 +26,7 @@ struct rn_session {
     char *name;   /* for logs */
 
     int has_peer; /* the other side is a node */
+    int namesake; /* it claims our own id: a twin, or a liar (twin.h); has_peer is 0 */
     struct rn_key peer;
     uint8_t peer_nonce[RN_NONCE];
     char agent[RN_AGENT_MAX + 1];
