@@ -156,7 +156,8 @@ static int check_empty(const struct rn_node *n, const struct rn_json *params, st
         return rc;
     if (n->unfinished || (streams == 0 && subscriptions == 0 && gone == 0 && n->gone_streams.n_numbers == 0))
         return 0;
-    if (replace)
+    /* What a node that has lost its store holds it has just fetched from peers, who still have it. */
+    if (replace || n->safety.doubts & RN_LOST)
         return 1;
     return rn_fail(err, RUNNEL_ECONFLICT,
                    "this node is not empty: it holds %zu streams, %zu subscriptions and %zu tombstones of dropped "
