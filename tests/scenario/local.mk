@@ -78,9 +78,10 @@ TESTS += $(WIRE_SCENARIOS)
 EXTRA_DIST += $(WIRE_SCENARIOS) tests/scenario/wire.py
 tests/scenario/hostile.log: runneld $(plugin_LTLIBRARIES)
 
-# A small disk that is full, and one that spoils the store.
+# A small disk that is full, one that spoils the store, one that alters what it keeps.
 if BUILD_BDB
-TESTS += tests/scenario/full.py tests/scenario/storefails.py
+TESTS += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py
 endif
-EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py
+EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py
 tests/scenario/full.log tests/scenario/storefails.log: runneld runnel $(plugin_LTLIBRARIES)
+tests/scenario/damage.log: runneld runnel $(plugin_LTLIBRARIES)
