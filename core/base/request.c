@@ -11,6 +11,48 @@
 static const struct runnel_err no_memory = {RUNNEL_ENOMEM, "out of memory"};
 static const struct runnel_bytes nothing = {NULL, 0};
 
+/* ---- the room ---- */
+
+int rn_request_room_init(struct rn_request_room *room) {
+    rn_list_init(&room->spares);
+    for (unsigned k = 0; k < RN_REQUEST_SPARES; k++) {
+        struct rn_request *r = calloc(1, sizeof *r);
+        if (!r) {
+            rn_request_room_free(room);
+            return -RUNNEL_ENOMEM;
+        }
+        rn_list_init(&r->link);
+        rn_list_add(&room->spares, &r->link);
+    }
+    return 0;
+}
+
+void rn_request_room_free(struct rn_request_room *room) {
+    rn_list_for_safe (it, &room->spares) {
+        rn_list_del(it);
+        free(rn_list_of(it, struct rn_request, link));
+    }
+}
+
+static struct rn_request *take_spare(struct rn_request_room *room) {
+    if (rn_list_empty(&room->spares))
+        return NULL;
+    struct rn_request *r = rn_list_of(room->spares.next, struct rn_request, link);
+    rn_list_del(&r->link);
+    r->home = room;
+    r->refused = &no_memory;
+    return r;
+}
+
+static void give_back(struct rn_request *r) {
+    struct rn_request_room *room = r->home;
+    *r = (struct rn_request){.what = RN_REQUEST_COMMIT};
+    rn_list_init(&r->link);
+    rn_list_add(&room->spares, &r->link);
+}
+
+/* ---- making ---- */
+
 static void set_key(struct rn_request *r, struct runnel_bytes *to, struct runnel_bytes key) {
     uint8_t *at = to == &r->from ? r->keys : r->keys + RUNNEL_KEY_MAX;
     if (key.n)
@@ -18,63 +60,59 @@ static void set_key(struct rn_request *r, struct runnel_bytes *to, struct runnel
     *to = (struct runnel_bytes){at, key.n};
 }
 
-/* Remembers why it is refused; NULL when there is no memory for that. */
-static struct rn_request *refuse(struct rn_request *r, const struct runnel_err *err) {
-    r->refused = malloc(sizeof *r->refused);
-    if (!r->refused) {
-        rn_request_drop(r);
-        return NULL;
-    }
-    *r->refused = *err;
-    return r;
+/* Remembers why it is refused; without memory for that, that there is none. */
+static void refuse(struct rn_request *r, const struct runnel_err *err) {
+    r->refused = &no_memory;
+    r->why = malloc(sizeof *r->why);
+    if (!r->why)
+        return;
+    *r->why = *err;
+    r->refused = r->why;
 }
 
-static struct rn_request *make(enum rn_request_what what, void *arg) {
+/* NULL only when there is no spare one either. */
+static struct rn_request *make(struct rn_request_room *room, enum rn_request_what what, void *arg) {
     struct rn_request *r = calloc(1, sizeof *r);
+    if (r)
+        rn_list_init(&r->link);
+    else
+        r = take_spare(room);
     if (!r)
         return NULL;
-    rn_list_init(&r->link);
     r->what = what;
     r->arg = arg;
     return r;
 }
 
-static struct rn_request *make_commit(const struct runnel_change *changes, size_t n, void *arg) {
+static void fill_commit(struct rn_request *r, const struct runnel_change *changes, size_t n) {
     struct runnel_err err;
-    struct rn_request *r = make(RN_REQUEST_COMMIT, arg);
-    if (!r)
-        return NULL;
-    if (rn_changes_check(changes, n, &r->cost, &err) != 0)
-        return refuse(r, &err);
+    if (rn_changes_check(changes, n, &r->cost, &err) != 0) {
+        refuse(r, &err);
+        return;
+    }
     r->changes = rn_changes_copy(changes, n);
     r->n = n;
     if (!r->changes)
-        return refuse(r, &no_memory);
-    return r;
+        r->refused = &no_memory;
 }
 
-struct rn_request *rn_request_commit(const struct runnel_change *changes, size_t n, runnel_done *done, void *arg) {
-    struct rn_request *r = make_commit(changes, n, arg);
-    if (r)
-        r->done = done;
-    else
+struct rn_request *rn_request_commit(struct rn_request_room *room, const struct runnel_change *changes, size_t n,
+                                     runnel_done *done, void *arg) {
+    struct rn_request *r = make(room, RN_REQUEST_COMMIT, arg);
+    if (!r) {
         done(arg, &no_memory);
-    return r;
-}
-
-static struct rn_request *make_get(struct runnel_bytes key, void *arg) {
-    struct runnel_err err;
-    struct rn_request *r = make(RN_REQUEST_GET, arg);
-    if (!r)
         return NULL;
-    if (rn_key_check(key, &err) != 0)
-        return refuse(r, &err);
-    set_key(r, &r->from, key);
+    }
+    r->done = done;
+    if (!r->refused)
+        fill_commit(r, changes, n);
     return r;
 }
 
-struct rn_request *rn_request_get(struct runnel_bytes key, uint64_t off, uint32_t max, runnel_data *data, void *arg) {
-    struct rn_request *r = make_get(key, arg);
+struct rn_request *rn_request_get(struct rn_request_room *room, struct runnel_bytes key, uint64_t off, uint32_t max,
+                                  runnel_data *data, void *arg) {
+    struct runnel_err err;
+    struct rn_request *r = make(room, RN_REQUEST_GET, arg);
     if (!r) {
         data(arg, nothing, &no_memory);
         return NULL;
@@ -82,26 +120,27 @@ struct rn_request *rn_request_get(struct runnel_bytes key, uint64_t off, uint32_
     r->off = off;
     r->max = max;
     r->data = data;
+    if (rn_key_check(key, &err) == 0)
+        set_key(r, &r->from, key);
+    else if (!r->refused)
+        refuse(r, &err);
     return r;
 }
 
-static struct rn_request *make_scan(struct runnel_bytes from, struct runnel_bytes to, void *arg) {
+static void set_bounds(struct rn_request *r, struct runnel_bytes from, struct runnel_bytes to) {
     struct runnel_err err;
-    struct rn_request *r = make(RN_REQUEST_SCAN, arg);
-    if (!r)
-        return NULL;
-    if (from.n > RUNNEL_KEY_MAX || to.n > RUNNEL_KEY_MAX) {
+    if (from.n <= RUNNEL_KEY_MAX && to.n <= RUNNEL_KEY_MAX) {
+        set_key(r, &r->from, from);
+        set_key(r, &r->to, to);
+    } else if (!r->refused) {
         (void)rn_fail(&err, RUNNEL_EINVALID, "a bound of a scan has more than %u bytes", RUNNEL_KEY_MAX);
-        return refuse(r, &err);
+        refuse(r, &err);
     }
-    set_key(r, &r->from, from);
-    set_key(r, &r->to, to);
-    return r;
 }
 
-struct rn_request *rn_request_scan(struct runnel_bytes from, struct runnel_bytes to, uint32_t limit, runnel_pair *pair,
-                                   runnel_done *done, void *arg) {
-    struct rn_request *r = make_scan(from, to, arg);
+struct rn_request *rn_request_scan(struct rn_request_room *room, struct runnel_bytes from, struct runnel_bytes to,
+                                   uint32_t limit, runnel_pair *pair, runnel_done *done, void *arg) {
+    struct rn_request *r = make(room, RN_REQUEST_SCAN, arg);
     if (!r) {
         done(arg, &no_memory);
         return NULL;
@@ -109,14 +148,20 @@ struct rn_request *rn_request_scan(struct runnel_bytes from, struct runnel_bytes
     r->max = limit;
     r->pair = pair;
     r->done = done;
+    set_bounds(r, from, to);
     return r;
 }
+
+/* ---- ending ---- */
 
 void rn_request_drop(struct rn_request *r) {
     rn_list_del(&r->link);
     free(r->changes);
-    free(r->refused);
-    free(r);
+    free(r->why);
+    if (r->home)
+        give_back(r);
+    else
+        free(r);
 }
 
 void rn_request_end(struct rn_request *r, const struct runnel_err *err) {
@@ -125,7 +170,7 @@ void rn_request_end(struct rn_request *r, const struct runnel_err *err) {
     void *arg = r->arg;
     struct runnel_err copy = {0};
     if (err)
-        copy = *err; /* it may be r->refused */
+        copy = *err; /* it may be what `refused` points to */
     rn_request_drop(r);
     if (data)
         data(arg, nothing, err ? &copy : NULL);

@@ -20,6 +20,17 @@ struct life {
 
 enum state { MADE, STARTED, STOPPING, STOPPED, ABANDONED };
 
+/* A call that is put off. It carries the error that a refused note ends with. */
+struct call {
+    struct rn_task task;
+    struct rn_list link;
+    runnel_fn *fn;
+    runnel_done *done;
+    void *arg;
+    struct runnel_err err;
+    int spare; /* the instance's own: not freed */
+};
+
 struct runnel_inst {
     const struct rn_inst_services *s;
     const struct rn_env *env;
@@ -31,6 +42,7 @@ struct runnel_inst {
     enum state state;
     struct rn_list timers; /* of struct runnel_timer */
     struct rn_list calls;  /* of struct call: deferred */
+    struct call spare;     /* for the one call that is always possible; in use while it has its fn */
     struct rn_list notes;  /* of struct note: unanswered */
     struct rn_alarm limit; /* of the stop */
     struct rn_task stopped;
@@ -127,20 +139,13 @@ static void host_cancel(struct runnel_inst *i, struct runnel_timer *t) {
 
 /* ---- the host: later, on the loop ---- */
 
-/* A call that is put off. It carries the error that a refused note ends with. */
-struct call {
-    struct rn_task task;
-    struct rn_list link;
-    runnel_fn *fn;
-    runnel_done *done;
-    void *arg;
-    struct runnel_err err;
-};
-
 static void call_free(struct call *c) {
     rn_task_cancel(&c->task);
     rn_list_del(&c->link);
-    free(c);
+    if (c->spare)
+        c->fn = NULL; /* free for the next that needs it */
+    else
+        free(c);
 }
 
 static void call_run(void *arg) {
@@ -155,6 +160,10 @@ static void call_run(void *arg) {
 
 static struct call *call_later(struct runnel_inst *i, runnel_fn *fn, runnel_done *done, void *arg) {
     struct call *c = gone(i) ? NULL : calloc(1, sizeof *c);
+    if (c == NULL && !gone(i) && fn != NULL && i->spare.fn == NULL) {
+        c = &i->spare;
+        c->spare = 1;
+    }
     if (c == NULL)
         return NULL;
     rn_task_init(&c->task, call_run, c);

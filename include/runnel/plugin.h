@@ -86,9 +86,11 @@ struct runnel_host {
     /* Cancels a timer that has not fired; NULL is allowed. */
     void (*cancel)(struct runnel_inst *inst, struct runnel_timer *timer);
     /* Calls fn(arg) once, on this loop, after the present callback has returned, in order of asking.
-     * Returns 0, or a negative enum runnel_code when out of memory. Cannot be cancelled. */
+     * Returns 0, or a negative enum runnel_code when out of memory. Cannot be cancelled. One call of an
+     * instance is always possible: out of memory is only said while another one of its calls waits. */
     int (*defer)(struct runnel_inst *inst, runnel_fn *fn, void *arg);
-    /* As defer, but from any thread. The only call that a plugin's own threads may make. */
+    /* As defer, but from any thread, and without the promise of the one call. The only call that a
+     * plugin's own threads may make. */
     int (*post)(struct runnel_inst *inst, runnel_fn *fn, void *arg);
     /* The loop's libevent base, for plugins that do I/O. NULL in the simulator. */
     struct event_base *(*loop)(struct runnel_inst *inst);

@@ -45,6 +45,10 @@ struct runnel_change {
  * Bytes that the disk has altered may come back as they are: the core checks each record it reads. An
  * engine that finds the damage itself answers RUNNEL_EDAMAGED; it never crashes over it.
  *
+ * No completion fires within the call that asked for it, also when memory is short: an engine keeps room in
+ * advance for 64 calls at least that wait to be refused with RUNNEL_ENOMEM. Only when those wait already and
+ * there is no memory for one more may that one fire at once.
+ *
  * Reads see every commit whose done has fired without error, and may see commits that are still on
  * their way; they never see a part of a failed one after its done. Completions of commits fire in
  * the order in which the commits were asked for. */
@@ -55,8 +59,9 @@ struct runnel_storage {
     /* Applies all `n` changes in order, or none. The array and all bytes are copied before the call
      * returns. `done` fires when the changes are durable (a crash of the machine cannot lose them),
      * or with an error after which nothing of them is there: RUNNEL_EFULL when there is no space,
-     * RUNNEL_EIO when the engine failed, RUNNEL_ECONFLICT for a wrong `off`, RUNNEL_EINVALID or
-     * RUNNEL_ETOOBIG for a breach of the limits above, RUNNEL_ENOMEM. */
+     * RUNNEL_ECONFLICT for a wrong `off`, RUNNEL_EINVALID or RUNNEL_ETOOBIG for a breach of the limits
+     * above, RUNNEL_ENOMEM; or with RUNNEL_EIO when the engine failed: then all of them are there after the
+     * next start or none is, and until then it may refuse every call. */
     void (*commit)(void *self, const struct runnel_change *changes, size_t n, runnel_done *done, void *arg);
 
     /* Reads up to `max` bytes of a record from byte `off`; fewer at its end, none behind it.

@@ -6,6 +6,7 @@
 #include "base/heap.h"
 #include "base/json.h"
 #include "base/map.h"
+#include "base/request.h"
 #include "check.h"
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,42 @@ static void compact(void **state) {
     rn_buf_free(&out);
 }
 
+static void refused(void *arg, const struct runnel_err *err) {
+    assert_int_equal(err->code, RUNNEL_ENOMEM);
+    ++*(unsigned *)arg;
+}
+
+static void requests_wait_to_be_refused(void **state) {
+    struct rn_request_room room;
+    struct rn_request *r[RN_REQUEST_SPARES];
+    const struct runnel_bytes key = {(const uint8_t *)"k", 1}, none = {0};
+    const struct runnel_change change = {.what = RUNNEL_PUT, .key = key};
+    unsigned count = 0;
+    (void)state;
+    fail_from(RN_REQUEST_SPARES);
+    assert_int_equal(rn_request_room_init(&room), -RUNNEL_ENOMEM);
+    fail_from(-1);
+    assert_int_equal(rn_request_room_init(&room), 0);
+    for (unsigned round = 0; round < 2; round++) {
+        fail_from(1);
+        for (unsigned k = 0; k < RN_REQUEST_SPARES; k++)
+            r[k] = k % 2 ? rn_request_commit(&room, &change, 1, refused, &count)
+                         : rn_request_scan(&room, none, none, 0, NULL, refused, &count);
+        assert_int_equal(count, 0);
+        struct rn_request *more = rn_request_commit(&room, &change, 1, refused, &count);
+        fail_from(-1);
+        assert_null(more);
+        assert_int_equal(count, 1); /* the one case in which it comes at once */
+        for (unsigned k = 0; k < RN_REQUEST_SPARES; k++) {
+            assert_true(r[k] && r[k]->refused);
+            rn_request_end(r[k], r[k]->refused);
+        }
+        assert_int_equal(count, 1 + RN_REQUEST_SPARES);
+        count = 0;
+    }
+    rn_request_room_free(&room);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buf),
@@ -194,6 +231,7 @@ int main(void) {
         cmocka_unit_test(json),
         cmocka_unit_test(json_long_tokens),
         cmocka_unit_test(compact),
+        cmocka_unit_test(requests_wait_to_be_refused),
     };
     return cmocka_run_group_tests_name("base memory", tests, NULL, NULL);
 }

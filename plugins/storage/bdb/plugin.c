@@ -18,6 +18,7 @@ struct bdb_conf {
 struct bdb {
     struct rn_bdb db;
     struct rn_list commits, reads;
+    struct rn_request_room room;
     bool told;                   /* that it has failed for good */
     bool armed;                  /* serve() will be called */
     struct runnel_timer *lasted; /* until then an end is an early one */
@@ -36,7 +37,7 @@ static const struct runnel_option options[] = {
 
 static void serve(void *arg);
 
-/* When the host has no memory to call us, the next request asks again. */
+/* Never more than once at a time, which the host promises to be possible even without memory. */
 static void arm(struct bdb *s) {
     if (s->armed)
         return;
@@ -91,18 +92,18 @@ static void ask(struct bdb *s, struct rn_list *queue, struct rn_request *r) {
 
 static void commit(void *self, const struct runnel_change *changes, size_t n, runnel_done *done, void *arg) {
     struct bdb *s = self;
-    ask(s, &s->commits, rn_request_commit(changes, n, done, arg));
+    ask(s, &s->commits, rn_request_commit(&s->room, changes, n, done, arg));
 }
 
 static void get(void *self, struct runnel_bytes key, uint64_t off, uint32_t max, runnel_data *data, void *arg) {
     struct bdb *s = self;
-    ask(s, &s->reads, rn_request_get(key, off, max, data, arg));
+    ask(s, &s->reads, rn_request_get(&s->room, key, off, max, data, arg));
 }
 
 static void scan(void *self, struct runnel_bytes from, struct runnel_bytes to, uint32_t limit, runnel_pair *pair,
                  runnel_done *done, void *arg) {
     struct bdb *s = self;
-    ask(s, &s->reads, rn_request_scan(from, to, limit, pair, done, arg));
+    ask(s, &s->reads, rn_request_scan(&s->room, from, to, limit, pair, done, arg));
 }
 
 static int set_aside(void *self, char *where, size_t n, struct runnel_err *err) {
@@ -119,8 +120,10 @@ static int create(struct runnel_inst *inst, const struct runnel_host *host, cons
                   struct runnel_err *err) {
     const struct bdb_conf *c = conf;
     struct bdb *s = calloc(1, sizeof *s);
-    if (!s)
+    if (!s || rn_request_room_init(&s->room) != 0) {
+        free(s);
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
+    }
     s->db.inst = inst;
     s->db.host = host;
     s->db.lock = -1;
@@ -167,6 +170,7 @@ static void destroy(void *self) {
     drop_all(&s->reads);
     s->db.host->cancel(s->db.inst, s->lasted);
     rn_bdb_close(&s->db);
+    rn_request_room_free(&s->room);
     free(s);
 }
 

@@ -23,6 +23,7 @@ struct memory {
     const struct runnel_host *host;
     struct rn_memory *map;
     struct rn_list requests;
+    struct rn_request_room room;
     int armed; /* serve() will be called */
     runnel_done *stopped;
     void *stopped_arg;
@@ -91,7 +92,7 @@ static void serve_one(struct memory *m, struct rn_request *r) {
 
 static void serve(void *arg);
 
-/* When the host has no memory to call us, the next request asks again. */
+/* Never more than once at a time, which the host promises to be possible even without memory. */
 static void arm(struct memory *m) {
     if (m->armed)
         return;
@@ -124,16 +125,19 @@ static void ask(struct memory *m, struct rn_request *r) {
 /* ---- the ops ---- */
 
 static void commit(void *self, const struct runnel_change *changes, size_t n, runnel_done *done, void *arg) {
-    ask(self, rn_request_commit(changes, n, done, arg));
+    struct memory *m = self;
+    ask(m, rn_request_commit(&m->room, changes, n, done, arg));
 }
 
 static void get(void *self, struct runnel_bytes key, uint64_t off, uint32_t max, runnel_data *data, void *arg) {
-    ask(self, rn_request_get(key, off, max, data, arg));
+    struct memory *m = self;
+    ask(m, rn_request_get(&m->room, key, off, max, data, arg));
 }
 
 static void scan(void *self, struct runnel_bytes from, struct runnel_bytes to, uint32_t limit, runnel_pair *pair,
                  runnel_done *done, void *arg) {
-    ask(self, rn_request_scan(from, to, limit, pair, done, arg));
+    struct memory *m = self;
+    ask(m, rn_request_scan(&m->room, from, to, limit, pair, done, arg));
 }
 
 static const struct runnel_storage ops = {
@@ -151,7 +155,7 @@ static int create(struct runnel_inst *inst, const struct runnel_host *host, cons
     const struct memory_conf *c = conf;
     struct memory *m = calloc(1, sizeof *m);
     struct rn_memory *map = rn_memory_new((uint64_t)c->limit);
-    if (!m || !map) {
+    if (!m || !map || rn_request_room_init(&m->room) != 0) {
         free(m);
         rn_memory_free(map);
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
@@ -182,6 +186,7 @@ static void destroy(void *self) {
     struct memory *m = self;
     while (!rn_list_empty(&m->requests))
         rn_request_drop(rn_list_of(m->requests.next, struct rn_request, link));
+    rn_request_room_free(&m->room);
     rn_memory_free(m->map);
     free(m);
 }
