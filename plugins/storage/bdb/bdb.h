@@ -51,6 +51,7 @@ struct rn_bdb {
     int broken_as;       /* RUNNEL_EIO, or RUNNEL_EDAMAGED when the files are to blame */
     bool trial;          /* this is the process that tries it out: see trial.c */
     int panic;           /* why Berkeley DB gave up; 0: it has not */
+    bool no_memory;      /* it said so about the call at hand, whatever that returned */
     char said[256];      /* the first thing that Berkeley DB said about the call at hand */
     int64_t said_since;  /* start of the minute in which its messages are counted */
     unsigned said_count; /* messages within that minute */
@@ -74,6 +75,8 @@ void rn_bdb_close(struct rn_bdb *b);
 int rn_bdb_env_open(struct rn_bdb *b, struct runnel_err *err);
 /* Writes a checkpoint unless it has failed, closes both; harmless when they are not open. */
 void rn_bdb_env_close(struct rn_bdb *b);
+/* As db_env_create, which it keeps from crashing where memory ends. *env is NULL on failure. */
+int rn_bdb_env_create(DB_ENV **env);
 /* Makes an environment handle that reports to `b`. 0, or what Berkeley DB returned. */
 int rn_bdb_env_make(struct rn_bdb *b, DB_ENV **env);
 /* After a synced commit: makes the directory entries of new log files durable. */

@@ -129,18 +129,23 @@ static void abort_txn(struct rn_bdb *b, DB_TXN *txn) {
     b->host->log(b->inst, RUNNEL_ERROR, "%s", err.msg);
 }
 
-/* Makes it durable. When that fails for another reason than space, nobody can say what the disk has:
- * a later sync may succeed without having written what this one failed to. */
+/* Nobody can say what the disk has: a later sync may succeed without having written what this one failed
+ * to. Whatever the reason, the commit's fate is known after the next start only, hence RUNNEL_EIO. */
+static int fail_unsure(struct rn_bdb *b, struct runnel_err *err) {
+    rn_bdb_break(b, RUNNEL_EIO);
+    err->code = RUNNEL_EIO;
+    return rn_wrap(err, "restart the daemon, which then knows whether this commit is there");
+}
+
+/* Makes it durable. Where there is no space, Berkeley DB takes the transaction back. */
 static int sync_txn(struct rn_bdb *b, DB_TXN *txn, struct runnel_err *err) {
     int failed = txn->commit(txn, DB_TXN_SYNC);
-    if (failed != 0 && !rn_bdb_is_full(failed))
-        rn_bdb_break(b, RUNNEL_EIO);
     int rc = failed ? rn_bdb_fail(b, failed, "syncing the log", err) : rn_bdb_settle_log(b, err);
-    if (rc == 0)
+    if (rc == 0) {
         (void)rn_bdb_note_write(b, false); /* not synced: an older end of the log is right as well */
-    else if (!failed)
-        rn_bdb_break(b, RUNNEL_EIO);
-    return rc;
+        return 0;
+    }
+    return rn_bdb_is_full(failed) && !b->broken ? rc : fail_unsure(b, err);
 }
 
 /* The group as one transaction. When a commit cannot be applied nothing is, and *guilty says which. */

@@ -14,11 +14,9 @@
 /* ---- opening ---- */
 
 int rn_bdb_env_make(struct rn_bdb *b, DB_ENV **env) {
-    int rc = db_env_create(env, 0);
-    if (rc != 0) {
-        *env = NULL;
+    int rc = rn_bdb_env_create(env);
+    if (rc != 0)
         return rc;
-    }
     (*env)->app_private = b;
     (*env)->set_errcall(*env, rn_bdb_on_message);
     rc = (*env)->set_event_notify(*env, rn_bdb_on_event);
@@ -55,6 +53,7 @@ static int open_db(struct rn_bdb *b, struct runnel_err *err) {
 
 int rn_bdb_env_open(struct rn_bdb *b, struct runnel_err *err) {
     b->said[0] = 0;
+    b->no_memory = false;
     int rc = configure(b, err);
     if (rc != 0)
         return rc;
@@ -112,6 +111,7 @@ void rn_bdb_checkpoint(struct rn_bdb *b) {
     if (!b->checkpoint_due || b->broken)
         return;
     b->said[0] = 0;
+    b->no_memory = false;
     int rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
     if (rn_bdb_is_full(rc) && rn_bdb_ballast_drop(b)) {
         rc = b->env->txn_checkpoint(b->env, 0, 0, 0);

@@ -18,6 +18,8 @@ void rn_bdb_on_message(const DB_ENV *env, const char *prefix, const char *messag
     struct rn_bdb *b = env->app_private;
     if (!b->said[0])
         (void)snprintf(b->said, sizeof b->said, "%s", message);
+    if (strstr(message, strerror(ENOMEM)))
+        b->no_memory = true;
     if (b->trial)
         return;
     int64_t now = b->host->now(b->inst);
@@ -54,7 +56,7 @@ void rn_bdb_on_event(DB_ENV *env, u_int32_t event, void *info) {
         return;
     if (!b->panic)
         b->panic = info && *(int *)info ? *(int *)info : DB_RUNRECOVERY;
-    bool machine = rn_bdb_is_full(b->panic) || b->panic == ENOMEM || is_machine(b->panic);
+    bool machine = rn_bdb_is_full(b->panic) || b->panic == ENOMEM || b->no_memory || is_machine(b->panic);
     rn_bdb_break(b, machine ? RUNNEL_EIO : RUNNEL_EDAMAGED);
 }
 
@@ -89,7 +91,7 @@ static int fail_broken(const struct rn_bdb *b, const char *what, struct runnel_e
 int rn_bdb_fail(struct rn_bdb *b, int rc, const char *what, struct runnel_err *err) {
     if (rn_bdb_is_full(rc))
         return fail_full(b, rc, what, err);
-    if (rc == ENOMEM)
+    if (rc == ENOMEM || (b->no_memory && !b->broken))
         return fail_memory(b, what, err);
     if (!is_machine(rc)) /* the files say what no engine has written; after a panic it has its code already */
         rn_bdb_break(b, RUNNEL_EDAMAGED);
@@ -106,7 +108,7 @@ int rn_bdb_fail_opening(const struct rn_bdb *b, int rc, const char *what, struct
     if (rn_bdb_is_full(rc))
         return rn_fail(err, RUNNEL_EFULL, "%s: no space left for %s (%s)%s%s: free some and start again", what, b->dir,
                        strerror(rc), colon, b->said);
-    if (rc == ENOMEM)
+    if (rc == ENOMEM || b->no_memory) /* recovery and the check of the pages then return that the files are bad */
         return fail_memory(b, what, err);
     if (is_denied(rc))
         return rn_fail(err, RUNNEL_EDENIED, "%s in %s: %s%s%s: give %s to the user that the daemon runs as", what,
@@ -132,5 +134,6 @@ int rn_bdb_begin(struct rn_bdb *b, struct runnel_err *err) {
     if (!b->db)
         return rn_fail(err, RUNNEL_ECLOSED, "the storage has been stopped");
     b->said[0] = 0;
+    b->no_memory = false;
     return 0;
 }

@@ -28,6 +28,7 @@ static int verify(struct rn_bdb *b, struct runnel_err *err) {
     DB_ENV *env;
     DB *db;
     b->said[0] = 0;
+    b->no_memory = false;
     int rc = rn_bdb_env_make(b, &env);
     if (rc != 0)
         return rn_bdb_fail_opening(b, rc, "making an environment", err);
@@ -57,10 +58,18 @@ static int check_log(struct rn_bdb *b, struct runnel_err *err) {
                    b->note.file, b->note.at);
 }
 
+/* Pages that found no room are old or torn in the file, and no damage. */
+static int write_out(struct rn_bdb *b, struct runnel_err *err) {
+    int rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
+    return rc == 0 ? 0 : rn_bdb_fail_opening(b, rc, "writing what was recovered", err);
+}
+
 static int try_out(struct rn_bdb *b, bool all_pages, struct runnel_err *err) {
     int rc = rn_bdb_env_open(b, err);
     if (rc == 0)
         rc = check_log(b, err);
+    if (rc == 0)
+        rc = write_out(b, err);
     if (rc != 0)
         return rc;
     rn_bdb_env_close(b);
