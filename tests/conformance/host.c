@@ -22,7 +22,8 @@ struct host_call {
     struct runnel_inst *inst;
     runnel_fn *fn;
     void *arg;
-    bool owns; /* arg is a struct of the host's and is freed when the call is dropped */
+    bool owns;   /* arg is a struct of the host's and is freed when the call is dropped */
+    bool posted; /* from another thread */
 };
 
 /* Kept in order of deadline, equal ones in order of asking. */
@@ -53,6 +54,27 @@ struct host_note {
 static _Noreturn void give_up(const char *what) {
     fprintf(stderr, "test host: %s\n", what);
     abort();
+}
+
+/* ---- who is running ---- */
+
+/* Around a call into a plugin, and around what a plugin calls: what the flag was before. */
+static bool go_in(struct test_host *h) {
+    bool was = h->inside;
+    h->inside = true;
+    return was;
+}
+
+static bool go_out(struct test_host *h) {
+    bool was = h->inside;
+    h->inside = false;
+    return was;
+}
+
+static void call_plugin(struct test_host *h, runnel_fn *fn, void *arg) {
+    bool was = go_in(h);
+    fn(arg);
+    h->inside = was;
 }
 
 /* ---- time, random, log ---- */
@@ -108,7 +130,9 @@ static void api_log(struct runnel_inst *inst, int level, const char *fmt, ...) {
         give_up("a log line has a level that does not exist");
     if (snprintf(line, sizeof line, "%s %s: %s\n", words[level], inst->name, text) < 0)
         give_up("a log line cannot be formatted");
+    bool was = go_out(inst->host);
     keep_line(inst->host, line);
+    inst->host->inside = was;
 }
 
 bool host_logged(const struct test_host *h, const char *text) {
@@ -138,6 +162,9 @@ static void set_alarm(struct test_host *h) {
 }
 
 static struct runnel_timer *api_after(struct runnel_inst *inst, int64_t ns, runnel_fn *fn, void *arg) {
+    if (inst->host->refuse && inst->host->refuse())
+        return NULL;
+    bool was = go_out(inst->host);
     struct runnel_timer *t = host_alloc(sizeof *t);
     *t = (struct runnel_timer){.inst = inst, .at = clock_ns(CLOCK_MONOTONIC) + (ns > 0 ? ns : 0), .fn = fn, .arg = arg};
     struct runnel_timer **at = &inst->host->timers;
@@ -146,6 +173,7 @@ static struct runnel_timer *api_after(struct runnel_inst *inst, int64_t ns, runn
     t->next = *at;
     *at = t;
     set_alarm(inst->host);
+    inst->host->inside = was;
     return t;
 }
 
@@ -159,7 +187,9 @@ static void api_cancel(struct runnel_inst *inst, struct runnel_timer *timer) {
         give_up("a timer was cancelled that is not pending");
     *at = timer->next;
     free(timer);
+    bool was = go_out(inst->host);
     set_alarm(inst->host);
+    inst->host->inside = was;
 }
 
 static void on_alarm(evutil_socket_t fd, short what, void *arg) {
@@ -170,7 +200,7 @@ static void on_alarm(evutil_socket_t fd, short what, void *arg) {
     while (h->timers && h->timers->at <= now) {
         struct runnel_timer *t = h->timers;
         h->timers = t->next;
-        t->fn(t->arg);
+        call_plugin(h, t->fn, t->arg);
         free(t);
     }
     set_alarm(h);
@@ -206,8 +236,14 @@ static void defer_owned(struct runnel_inst *inst, runnel_fn *fn, void *arg, bool
     wake_soon(inst->host);
 }
 
+/* One call of each instance is always possible, as plugin.h says. */
 static int api_defer(struct runnel_inst *inst, runnel_fn *fn, void *arg) {
+    if (inst->deferred > 0 && inst->host->refuse && inst->host->refuse())
+        return -RUNNEL_ENOMEM;
+    bool was = go_out(inst->host);
+    inst->deferred++;
     defer_owned(inst, fn, arg, false);
+    inst->host->inside = was;
     return 0;
 }
 
@@ -223,7 +259,12 @@ static void on_soon(evutil_socket_t fd, short what, void *arg) {
         h->deferred.first = c->next;
         if (!c->next)
             h->deferred.last = &h->deferred.first;
-        c->fn(c->arg);
+        if (!c->owns && !c->posted)
+            c->inst->deferred--;
+        if (c->owns)
+            c->fn(c->arg);
+        else
+            call_plugin(h, c->fn, c->arg);
         free(c);
     }
     wake_soon(h);
@@ -233,6 +274,7 @@ static int api_post(struct runnel_inst *inst, runnel_fn *fn, void *arg) {
     struct host_post *post = inst->host->post;
     struct host_call *c = new_call(inst, fn, arg, false);
     uint64_t one = 1;
+    c->posted = true;
     if (pthread_mutex_lock(&post->lock) != 0)
         give_up("a mutex cannot be locked");
     queue_add(&post->queue, c);
@@ -313,7 +355,9 @@ static void on_note_put(void *arg) {
     } else {
         free_note(note);
     }
+    bool was = go_in(put->inst->host);
     put->done(put->arg, NULL);
+    put->inst->host->inside = was;
     free(put);
 }
 
@@ -321,6 +365,7 @@ static void api_note_put(struct runnel_inst *inst, struct runnel_bytes key, stru
                          void *arg) {
     if (key.n < 1 || key.n > sizeof((struct host_note *)0)->key || val.n > 65536)
         give_up("a note breaks its limits: key 1 to 24 bytes, value up to 64 KiB");
+    bool was = go_out(inst->host);
     struct host_note *note = host_alloc(sizeof *note);
     note->name = host_strdup(inst->name);
     memcpy(note->key, key.p, key.n);
@@ -332,19 +377,23 @@ static void api_note_put(struct runnel_inst *inst, struct runnel_bytes key, stru
     struct note_put *put = host_alloc(sizeof *put);
     *put = (struct note_put){inst, note, done, arg};
     defer_owned(inst, on_note_put, put, true);
+    inst->host->inside = was;
 }
 
 static void on_note_scan(void *arg) {
     struct note_scan *s = arg;
+    bool was = go_in(s->inst->host);
     for (struct host_note *n = s->inst->host->notes; n; n = n->next)
         if (!strcmp(n->name, s->inst->name) && n->n_key >= s->n && !memcmp(n->key, s->prefix, s->n))
             s->pair(s->arg, (struct runnel_bytes){n->key, n->n_key}, (struct runnel_bytes){n->val, n->n_val});
     s->done(s->arg, NULL);
+    s->inst->host->inside = was;
     free(s);
 }
 
 static void api_note_scan(struct runnel_inst *inst, struct runnel_bytes prefix, runnel_pair *pair, runnel_done *done,
                           void *arg) {
+    bool was = go_out(inst->host);
     struct note_scan *s = host_alloc(sizeof *s);
     *s = (struct note_scan){.inst = inst, .n = prefix.n, .pair = pair, .done = done, .arg = arg};
     if (prefix.n > sizeof s->prefix)
@@ -352,6 +401,7 @@ static void api_note_scan(struct runnel_inst *inst, struct runnel_bytes prefix, 
     if (prefix.n)
         memcpy(s->prefix, prefix.p, prefix.n);
     defer_owned(inst, on_note_scan, s, true);
+    inst->host->inside = was;
 }
 
 /* ---- the rest of the services ---- */
@@ -521,6 +571,19 @@ static void free_inst(struct runnel_inst *inst) {
     free(inst);
 }
 
+static int create(struct runnel_inst *inst, struct runnel_err *err) {
+    bool was = go_in(inst->host);
+    int rc = inst->plugin->create(inst, &inst->api, inst->conf->p, &inst->self, err);
+    inst->host->inside = was;
+    return rc;
+}
+
+static void destroy(struct runnel_inst *inst) {
+    bool was = go_in(inst->host);
+    inst->plugin->destroy(inst->self);
+    inst->host->inside = was;
+}
+
 struct runnel_inst *host_open(struct test_host *h, const struct host_section *section, struct runnel_err *err) {
     struct runnel_plugin *plugin = load(section, err);
     if (!plugin)
@@ -535,14 +598,16 @@ struct runnel_inst *host_open(struct test_host *h, const struct host_section *se
     inst->api.up = section->up;
     set_dir(inst, section->dir);
     inst->conf = host_conf_new(plugin, section->conf, err);
-    if (inst->conf && plugin->create(inst, &inst->api, inst->conf->p, &inst->self, err) == 0)
+    if (inst->conf && create(inst, err) == 0)
         return inst;
     free_inst(inst);
     return NULL;
 }
 
 int host_start(struct runnel_inst *inst, struct runnel_err *err) {
+    bool was = go_in(inst->host);
     int rc = inst->plugin->start ? inst->plugin->start(inst->self, err) : 0;
+    inst->host->inside = was;
     inst->started = rc == 0;
     return rc;
 }
@@ -553,7 +618,9 @@ int host_reload(struct runnel_inst *inst, const char *const *conf, struct runnel
     struct host_conf *fresh = host_conf_new(inst->plugin, conf, err);
     if (!fresh)
         return -RUNNEL_EINVALID;
+    bool was = go_in(inst->host);
     int rc = inst->plugin->reload(inst->self, fresh->p, err);
+    inst->host->inside = was;
     host_conf_free(rc == 0 ? inst->conf : fresh);
     if (rc == 0)
         inst->conf = fresh;
@@ -583,7 +650,9 @@ int host_stop(struct runnel_inst *inst, int64_t deadline_ms) {
         return 0;
     /* On the heap: a stop that comes too late must not write into a dead frame. */
     struct stopping *s = host_alloc(sizeof *s);
+    bool was = go_in(inst->host);
     inst->plugin->stop(inst->self, on_stopped, s);
+    inst->host->inside = was;
     if (s->done)
         give_up("stop fired its done within the call");
     if (!host_run_until(inst->host, host_flag, &s->done, deadline_ms))
@@ -640,13 +709,13 @@ void host_close(struct runnel_inst *inst) {
         if (drop_pending(inst) != 0)
             give_up("an instance left timers or calls behind after its stop");
     }
-    inst->plugin->destroy(inst->self);
+    destroy(inst);
     (void)drop_pending(inst);
     free_inst(inst);
 }
 
 void host_abandon(struct runnel_inst *inst) {
-    inst->plugin->destroy(inst->self);
+    destroy(inst);
     (void)drop_pending(inst);
     free_inst(inst);
 }

@@ -35,6 +35,10 @@ struct test_host {
     char *log; /* all lines so far: "LEVEL NAME: text\n" */
     size_t n_log;
     bool late; /* the deadline of host_run_until has passed */
+    /* Whether a call into a plugin is running now: what is allocated then is allocated by it. */
+    bool inside;
+    /* Asked before a service that may fail for lack of memory; true: let it fail. NULL: none fails. */
+    bool (*refuse)(void);
 };
 
 /* One instance of a plugin. `self` and `ops` are what the tests call; `user` is theirs. */
@@ -50,6 +54,7 @@ struct runnel_inst {
     char *dir;
     bool own_dir; /* a fresh one, removed at the end */
     bool started;
+    unsigned deferred; /* calls of its own that wait */
 };
 
 struct test_host *host_new(void);

@@ -11,18 +11,57 @@ struct runnel_bytes text(const char *s) {
     return (struct runnel_bytes){(const uint8_t *)s, strlen(s)};
 }
 
+uint8_t *random_bytes(size_t n, uint64_t seed) {
+    uint8_t *p = malloc(n + 1);
+    assert_non_null(p);
+    for (size_t k = 0; k < n; k++)
+        p[k] = (uint8_t)next_random(&seed);
+    return p;
+}
+
+void store_init(struct store *s) {
+    *s = (struct store){.host = host_new()};
+}
+
+int store_start(struct store *s, const char *path, const char *dir, struct runnel_err *err) {
+    *err = (struct runnel_err){0};
+    s->inst = host_open(s->host, &(struct host_section){.path = path, .dir = dir, .kind = RUNNEL_STORAGE}, err);
+    int rc = s->inst ? host_start(s->inst, err) : -err->code;
+    if (rc == 0) {
+        s->ops = s->inst->ops;
+        assert_true(s->ops->size >= offsetof(struct runnel_storage, set_aside));
+        return 0;
+    }
+    if (rc != -err->code || err->code <= 0 || !err->msg[0])
+        fail_msg("%s: a start that fails must say why: it returned %d, the error has code %d and the text \"%s\"", path,
+                 rc, err->code, err->msg);
+    if (s->inst)
+        host_close(s->inst);
+    s->inst = NULL;
+    return err->code;
+}
+
+int store_try(struct store *s, const char *path, const char *dir, struct runnel_err *err) {
+    store_init(s);
+    int code = store_start(s, path, dir, err);
+    if (code != 0)
+        host_free(s->host);
+    return code;
+}
+
 void store_open(struct store *s, const char *path, const char *dir) {
-    struct runnel_err err = {0};
-    s->host = host_new();
-    s->inst = host_open(s->host, &(struct host_section){.path = path, .dir = dir, .kind = RUNNEL_STORAGE}, &err);
-    if (!s->inst || host_start(s->inst, &err) != 0)
+    struct runnel_err err;
+    if (store_try(s, path, dir, &err) != 0)
         fail_msg("%s: %s", path, err.msg);
-    s->ops = s->inst->ops;
-    assert_true(s->ops->size >= sizeof *s->ops);
+}
+
+void store_stop(struct store *s) {
+    host_close(s->inst);
+    s->inst = NULL;
 }
 
 void store_close(struct store *s) {
-    host_close(s->inst);
+    store_stop(s);
     host_free(s->host);
 }
 
@@ -30,7 +69,18 @@ bool store_is_volatile(const struct store *s) {
     return (s->ops->flags & RUNNEL_STORAGE_VOLATILE) != 0;
 }
 
+bool store_sets_aside(const struct store *s) {
+    return s->ops->size > offsetof(struct runnel_storage, set_aside) && s->ops->set_aside;
+}
+
 /* ---- commits ---- */
+
+/* What a callback does is ours, not the plugin's. */
+static bool go_out(const struct answer *a) {
+    bool was = a->store->host->inside;
+    a->store->host->inside = false;
+    return was;
+}
 
 static void take_error(struct answer *a, const struct runnel_err *err) {
     assert_false(a->fired);
@@ -44,12 +94,27 @@ static void take_error(struct answer *a, const struct runnel_err *err) {
 }
 
 static void on_done(void *arg, const struct runnel_err *err) {
-    take_error(arg, err);
+    struct answer *a = arg;
+    bool was = go_out(a);
+    take_error(a, err);
+    if (!err && a->store->at_done)
+        a->store->at_done(a->store->at_done_arg);
+    a->store->host->inside = was;
+}
+
+void on_ordered(void *arg, const struct runnel_err *err) {
+    struct ordered *o = arg;
+    assert_false(o->fired);
+    o->fired = true;
+    o->at = (*o->count)++;
+    o->code = err ? err->code : 0;
 }
 
 void store_ask(struct store *s, const struct runnel_change *changes, size_t n, struct answer *a) {
-    memset(a, 0, sizeof *a);
+    *a = (struct answer){.store = s};
+    s->host->inside = true;
     s->ops->commit(s->inst->self, changes, n, on_done, a);
+    s->host->inside = false;
     assert_false(a->fired);
 }
 
@@ -90,14 +155,18 @@ static uint8_t *copy_of(struct runnel_bytes b) {
 
 static void on_data(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct answer *a = arg;
+    bool was = go_out(a);
     take_error(a, err);
     a->p = copy_of(data);
     a->n = data.n;
+    a->store->host->inside = was;
 }
 
 void store_get(struct store *s, struct runnel_bytes key, uint64_t off, uint32_t max, struct answer *a) {
-    memset(a, 0, sizeof *a);
+    *a = (struct answer){.store = s};
+    s->host->inside = true;
     s->ops->get(s->inst->self, key, off, max, on_data, a);
+    s->host->inside = false;
     assert_false(a->fired);
     store_wait(s, a);
 }
@@ -120,6 +189,7 @@ void store_expect(struct store *s, const char *key, const char *val) {
 
 static void on_pair(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
     struct listing *l = arg;
+    bool was = go_out(&l->answer);
     assert_false(l->answer.fired);
     assert_true(key.n >= 1 && key.n <= RUNNEL_KEY_MAX);
     if (l->n == l->cap) {
@@ -133,15 +203,21 @@ static void on_pair(void *arg, struct runnel_bytes key, struct runnel_bytes val)
     e->n_key = key.n;
     e->val = copy_of(val);
     e->n_val = val.n;
+    l->answer.store->host->inside = was;
 }
 
 static void on_scanned(void *arg, const struct runnel_err *err) {
-    take_error(&((struct listing *)arg)->answer, err);
+    struct listing *l = arg;
+    bool was = go_out(&l->answer);
+    take_error(&l->answer, err);
+    l->answer.store->host->inside = was;
 }
 
 void store_scan(struct store *s, struct runnel_bytes from, struct runnel_bytes to, uint32_t limit, struct listing *l) {
-    memset(l, 0, sizeof *l);
+    *l = (struct listing){.answer.store = s};
+    s->host->inside = true;
     s->ops->scan(s->inst->self, from, to, limit, on_pair, on_scanned, l);
+    s->host->inside = false;
     assert_false(l->answer.fired);
     assert_int_equal(l->n, 0);
     store_wait(s, &l->answer);
@@ -151,6 +227,8 @@ void listing_free(struct listing *l) {
     for (size_t k = 0; k < l->n; k++)
         free(l->v[k].val);
     free(l->v);
+    l->v = NULL;
+    l->n = 0;
 }
 
 void store_expect_scan(struct store *s, const char *from, const char *to, uint32_t limit, const char *want) {
