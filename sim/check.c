@@ -71,9 +71,13 @@ static struct sim_seen *seen_at(struct sim_check *c, uint64_t seq) {
     return &c->seen[seq];
 }
 
+/* What anybody sees is durable at the author: nothing of a commit leaves its node before. */
 void sim_check_saw(struct sim_check *c, const char *who, uint64_t seq, const int64_t *time, struct runnel_bytes value) {
     struct sim_seen *s = seen_at(c, seq);
     uint64_t hash = sim_hash(SIM_HASH_START, value.p, value.n) | 1u;
+    if (seq >= sim_check_durable(c))
+        sim_fail(c->world, "%s: was shown observation %" PRIu64 ", but %" PRIu64 " are durable at the author", who, seq,
+                 sim_check_durable(c));
     if (s->value != 0 && s->value != hash)
         sim_fail(c->world, "%s: observation %" PRIu64 " has another value than the one seen before: %.*s", who, seq,
                  (int)(value.n < 80 ? value.n : 80), (const char *)value.p);

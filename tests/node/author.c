@@ -233,6 +233,112 @@ static void a_first_start_cut_off(void **state) {
     }
 }
 
+/* ---- liars ---- */
+
+/* Answers whoever asks for streams with one object, made of what "a" says itself; the head's bytes are `hex`. */
+struct liar {
+    struct client *c;
+    char text[2048];
+    int asked;
+};
+
+static void lie(struct client *c, const struct rn_frame *f) {
+    struct liar *l = c->arg;
+    if (f->type != RN_FRAME_REQUEST)
+        return;
+    int streams = memmem(f->body.p, f->body.n, "\"streams\"", 9) != NULL;
+    l->asked += streams;
+    sim_talk_say(&c->talk, RN_FRAME_ANSWER, f->id, "%s", streams ? l->text : "{}");
+}
+
+static void dial_as_a_node(struct two *t, struct liar *l, int number) {
+    l->c = client_silent(&t->b, "a", 0);
+    l->c->mute = 1;
+    l->c->arg = l;
+    l->c->on_frame = lie;
+    sim_talk_say(&l->c->talk, RN_FRAME_HELLO, 0, "{\"runnel\":[1],\"node\":\"%064d\",\"nonce\":\"%032d\"}", number,
+                 number);
+}
+
+/* Heads that are not signed by our own key, or not heads at all, stop nothing; nor do pages without end. */
+static void heads_that_lie(void **state) {
+    struct two t;
+    char hex[1024], descriptor[512];
+    struct liar liars[5];
+    (void)state;
+    two_init(&t, 21);
+    struct got *g = client_ask(t.c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id).s);
+    (void)snprintf(hex, sizeof hex, "%s", got_str(g, "head"));
+    (void)snprintf(descriptor, sizeof descriptor,
+                   "{\"author\":\"%s\",\"source\":\"sim\",\"stream\":\"s\",\"target\":\"\"}",
+                   got_str(client_ask(t.c, "{\"method\":\"status\"}"), "node"));
+    hex[2 * 32 + 2] = 'f'; /* the count, far greater now: the signature is not over that */
+    for (int i = 0; i < 5; i++) {
+        static const char *const tails[] = {"],\"more\":false}", "],\"more\":true}", "]}", "", "],\"more\":false}"};
+        (void)snprintf(liars[i].text, sizeof liars[i].text,
+                       "{\"streams\":[{\"stream\":\"%s\",\"descriptor\":%s,\"count\":99999,\"head\":\"%s\"}%s",
+                       id_text(&t.id).s, descriptor, i == 4 ? "zz" : hex, tails[i]);
+        liars[i].asked = 0;
+        dial_as_a_node(&t, &liars[i], i + 1);
+    }
+    sim_run(&t.b.w, 3 * SIM_S);
+    for (int i = 0; i < 5; i++)
+        assert_true(liars[i].asked > 0 &&
+                    liars[i].asked <= 2); /* the second page repeats the first: no third is wanted */
+    assert_true(sim_node_said(bed_a(&t.b), (const char *const[]){"fails verification", NULL}));
+    g = client_ask(t.c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id).s);
+    assert_string_equal(got_str(g, "state"), "own");
+    publish_many(t.c, &t.id, 300, 100, 50);
+    assert_int_equal(wait_held(t.b.node[1], &t.id, 400), 1);
+    bed_free(&t.b);
+}
+
+static int sign_as(void *pair, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
+    return rn_sign(pair, purpose, p, n, sig);
+}
+
+/* A head of the same count and another root, truly signed: the fork stops this stream and no other. */
+static void a_fork_of_our_own(void **state) {
+    struct two t;
+    struct liar l = {.asked = 0};
+    struct rn_signed_head h;
+    struct rn_buf b = {.n = 0};
+    char hex[1024] = "", key[2 * RN_KEY + 1];
+    uint8_t bytes[512];
+    struct runnel_err err;
+    (void)state;
+    two_init(&t, 22);
+    struct runnel_id other = make_stream(t.c, "other");
+    struct got *g = client_ask(t.c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id).s);
+    size_t n = strlen(got_str(g, "head")) / 2;
+    assert_int_equal(rn_hex_parse(got_str(g, "head"), 2 * n, bytes, n), 0);
+    assert_int_equal(rn_signed_head_decode(bytes, n, &h, &err), 0);
+    h.head.root.b[0] ^= 1;
+    struct rn_hasher *hasher = rn_hasher_new();
+    rn_buf_init(&b, 1024);
+    assert_int_equal(rn_attest(hasher, &h.head, 1, sign_as, &bed_a(&t.b)->pair, &h.attestation, &err), 0);
+    rn_hasher_free(hasher);
+    assert_int_equal(rn_signed_head_encode(&h, &b), 0);
+    for (size_t i = 0; i < b.n; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", b.p[i]);
+    rn_buf_free(&b);
+    bed_key(bed_a(&t.b), key);
+    (void)snprintf(
+        l.text, sizeof l.text,
+        "{\"streams\":[{\"stream\":\"%s\",\"descriptor\":{\"author\":\"%s\",\"source\":\"sim\",\"stream\":\"s\","
+        "\"target\":\"\"},\"head\":\"%s\"}],\"more\":false}",
+        id_text(&t.id).s, key, hex);
+    dial_as_a_node(&t, &l, 9);
+    sim_run(&t.b.w, SIM_S);
+    g = client_ask(t.c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id).s);
+    assert_string_equal(got_str(g, "state"), "stopped");
+    assert_non_null(strstr(got_str(g, "trouble"), "two histories"));
+    uint64_t id = publish(t.c, &t.id, 0, 0, &(struct ob){many_time(10000), "1"}, 1);
+    got_is_error(client_answer(t.c, id), "fork", "two histories");
+    (void)published(t.c, &other, 0, 0, &(struct ob){many_time(10000), "1"}, 1);
+    bed_free(&t.b);
+}
+
 /* ---- twins ---- */
 
 /* The clone of "a", as node "c": identity and disk are copies. `peer`: the one that discovery names. */
@@ -358,6 +464,8 @@ int main(void) {
         cmocka_unit_test(a_machine_reverted),
         cmocka_unit_test(a_peer_that_is_away),
         cmocka_unit_test(a_first_start_cut_off),
+        cmocka_unit_test(heads_that_lie),
+        cmocka_unit_test(a_fork_of_our_own),
         cmocka_unit_test(twins_that_meet),
         cmocka_unit_test(twins_with_a_common_peer),
         cmocka_unit_test(a_claimed_twin),
