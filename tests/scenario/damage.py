@@ -29,7 +29,7 @@ def values(text):
 
 def records(node):
     found = [os.path.join(at, name) for at, _, names in os.walk(node.folder + "/data") for name in names
-             if name == "records.db" and "aside" not in at and "damaged" not in at]
+             if name == "records.db" and os.path.basename(at) == "storage-main"]
     equal(len(found), 1, found)
     return found[0]
 
@@ -110,6 +110,32 @@ def without_a_peer(f):
         equal(code, 5, out + err)
         publish(node, stream, "s", 10, 1000)  # and it goes on
         equal(node.count(stream), 1010)
+
+
+def a_store_that_cannot_be_opened(f):
+    """It is moved aside; an author gets its own streams from whoever has them, and goes on; so does a subscriber."""
+    one, two = pair(f)
+    n = 3000
+    with nodes(one, two):
+        stream = one.create("s")
+        publish(one, stream, "s", n)
+        two.tool("subscribe", stream)
+        same_head(one, two, stream)
+        for hurt in (one, two):
+            hurt.stop()
+            os.truncate(records(hurt), 4096)
+            hurt.start()
+            hurt.daemon.wait_log(r"aside")
+            if hurt is two:  # its subscriptions were in there
+                two.tool("subscribe", stream)
+            until(lambda: hurt.count(stream) == n, "all is there again:\n" + hurt.log())
+            equal(values(hurt.tool("history", stream, "--format", "ndjson")), [value("s", i) for i in range(n)])
+            if hurt is one:  # no discovery names a peer that could speak for it
+                check(one.run("publish", stream, value("s", n))[0] != 0, "it publishes before it is confirmed")
+                one.tool("identity", "confirm")
+            until(lambda: one.run("publish", stream, value("s", n))[0] == 0, "it publishes again:\n" + one.log())
+            n += 1
+            equal(same_head(one, two, stream), n)
 
 
 class Store:
@@ -205,4 +231,4 @@ def cut_at_every_page(f):
     print("# cut at every page:", store.tell())
 
 
-main([mended_from_a_peer, without_a_peer, every_bit_of_a_value, bits_anywhere, cut_at_every_page])
+main([mended_from_a_peer, without_a_peer, a_store_that_cannot_be_opened, every_bit_of_a_value, bits_anywhere, cut_at_every_page])
