@@ -85,3 +85,22 @@ endif
 EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py
 tests/scenario/full.log tests/scenario/storefails.log: runneld runnel $(plugin_LTLIBRARIES)
 tests/scenario/damage.log: runneld runnel $(plugin_LTLIBRARIES)
+
+
+# librunnel at real daemons.
+LIBRUNNEL_USERS = tests/scenario/client-load examples/c/publisher examples/c/follower
+check_PROGRAMS += $(LIBRUNNEL_USERS)
+tests_scenario_client_load_SOURCES = tests/scenario/client-load.c
+tests_scenario_client_load_CPPFLAGS = -I$(top_srcdir)/include $(LIBEVENT_CFLAGS)
+tests_scenario_client_load_LDADD = librunnel.la $(LIBEVENT_LIBS)
+TESTS += tests/scenario/client.py
+EXTRA_DIST += tests/scenario/client.py tests/scenario/client-threads.c
+tests/scenario/client.log: runneld runnel $(plugin_LTLIBRARIES) $(LIBRUNNEL_USERS) tests/scenario/client-threads
+
+# All of the library compiled anew for ThreadSanitizer, which goes with no other sanitizer.
+tests/scenario/client-threads: $(srcdir)/tests/scenario/client-threads.c librunnel.la
+	$(AM_V_CC)$(CC) -std=c11 $(DEFS) $(AM_CPPFLAGS) $(LIBEVENT_CFLAGS) $(YAJL_CFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS) \
+	  -g -O1 -fsanitize=thread -fPIE -pie -o $@ $(srcdir)/tests/scenario/client-threads.c \
+	  $(srcdir)/client/*.c $(srcdir)/core/base/*.c $(srcdir)/core/data/*.c \
+	  $(LIBEVENT_LIBS) $(YAJL_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) -lpthread
+CLEANFILES += tests/scenario/client-threads
