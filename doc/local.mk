@@ -2,4 +2,4 @@
 # doc/local.mk — what this folder adds to the build.
 # May touch: nothing; these pages go into the source package.
 EXTRA_DIST += doc/protocol.md doc/plugins.md
-dist_man_MANS += doc/man/runnel.1 doc/man/runneld.8 doc/man/runneld.conf.5
+dist_man_MANS += doc/man/runnel.1 doc/man/runnel.3 doc/man/runneld.8 doc/man/runneld.conf.5

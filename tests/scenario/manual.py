@@ -11,6 +11,7 @@ from tap import SRC, Skip, check, equal, main, runneld
 KINDS = ("storage", "transport", "discovery", "sync", "service")
 CONF = os.path.join(SRC, "doc/man/runneld.conf.5")
 DAEMON = os.path.join(SRC, "doc/man/runneld.8")
+LIBRARY = os.path.join(SRC, "doc/man/runnel.3")
 
 
 def lines(path):
@@ -95,12 +96,31 @@ def exit_codes(f):
     equal(re.findall(r"^\.It (\d+)$", section, re.M), codes, "exit codes")
 
 
+def calls_of_the_library(f):
+    """Each call of the headers stands in the manual with its parameters, and no other does."""
+    wanted = {}
+    for header in ("client.h", "easy.h"):
+        with open(os.path.join(SRC, "include/runnel", header)) as h:
+            text = re.sub(r"/\*.*?\*/", "", h.read(), flags=re.S)
+        for result, name, parameters in re.findall(r"^RUNNEL_API ([\w *]+?)(\w+)\(([^)]*)\);", text, re.M):
+            parameters = re.sub(r"char out\[\w+\]", "char *out", parameters)
+            wanted[name] = (result.strip(), re.sub(r"\s+", " ", parameters).split(", "))
+    check(len(wanted) > 25, wanted)
+    found, before = {}, ""
+    for line in lines(LIBRARY):
+        m = re.fullmatch(r"\.Fn (\w+)(( \"[^\"]*\")+)", line)
+        if m:
+            found[m.group(1)] = (before.removeprefix(".Ft "), re.findall(r'"([^"]*)"', m.group(2)))
+        before = line
+    equal(found, wanted, LIBRARY)
+
+
 def lint(f):
     mandoc = shutil.which("mandoc")
     if mandoc is None:
         raise Skip("mandoc is not installed")
-    p = subprocess.run([mandoc, "-Tlint", "-W", "warning", CONF, DAEMON], capture_output=True, text=True)
+    p = subprocess.run([mandoc, "-Tlint", "-W", "warning", CONF, DAEMON, LIBRARY], capture_output=True, text=True)
     equal((p.returncode, p.stdout), (0, ""))
 
 
-main([options_of_plugins, words_of_the_config, options_of_the_command_line, exit_codes, lint])
+main([options_of_plugins, words_of_the_config, options_of_the_command_line, exit_codes, calls_of_the_library, lint])

@@ -49,7 +49,7 @@ PURE_CALLS = re.compile(
     r'|rename|getchar|scanf|getenv|secure_getenv|setenv|system|popen|exit|abort|atexit|rand|srand|random|rand_r|drand48'
     r'|time|clock|clock_gettime|gettimeofday|sleep|usleep|nanosleep|dlopen|dlsym|randombytes_\w+|crypto_sign_keypair)\s*\(')
 
-SOURCES = ('.c', '.h', '.cc', '.cpp', '.py', '.sh', '.mk', '.am', '.ac', '.in', '.awk', '.js', '.md', '.txt', '.conf', '.1', '.5', '.8',
+SOURCES = ('.c', '.h', '.cc', '.cpp', '.py', '.sh', '.mk', '.am', '.ac', '.in', '.awk', '.js', '.md', '.txt', '.conf', '.1', '.3', '.5', '.8',
            '/README')
 ROOTS = ('include', 'core', 'daemon', 'client', 'tool', 'plugins', 'sim', 'tests', 'bench', 'examples', 'scripts', 'etc', 'doc')
 TOP = ('configure.ac', 'Makefile.am', 'README.md', 'CHANGELOG.md', 'LICENSE')
