@@ -43,7 +43,7 @@ static void on_live(void *arg, int live, uint64_t next) {
     if (live)
         rn_note(r->printer.tool, "live from #%llu on", (unsigned long long)next);
     else
-        rn_note(r->printer.tool, "not live: the node has lost its way to the author and looks for another");
+        rn_note(r->printer.tool, "not live for now: the way to the author is lost");
 }
 
 static void on_end(void *arg, uint64_t next, const struct runnel_err *err) {

@@ -13,14 +13,24 @@ int rn_exit_of(const struct runnel_err *err) {
     return err->code == RUNNEL_ECLOSED || err->code == RUNNEL_ETIMEOUT ? RN_EXIT_NODE : RN_EXIT_ERROR;
 }
 
+/* What goes on until it is interrupted, or until its input ends, goes on when the node is restarted too. */
+static int stays(const struct rn_tool *t) {
+    return t->command->run == rn_cmd_follow ||
+           (t->command->run == rn_cmd_publish && t->n_words == 2 && strcmp(t->words[1], "-") == 0);
+}
+
 static void on_state(void *arg, enum runnel_state state, const struct runnel_err *err) {
     struct rn_tool *t = arg;
     if (state == RUNNEL_CONNECTED) {
+        if (t->connected)
+            rn_note(t, "the node is there again");
         t->connected = 1;
-        return;
+    } else if (state == RUNNEL_LOST) {
+        rn_note(t, "%s; trying again", err->msg);
+    } else {
+        t->lost = 1;
+        t->why = *err;
     }
-    t->lost = 1;
-    t->why = *err;
 }
 
 /* A base that takes regular files too: standard input may be one. */
@@ -60,8 +70,12 @@ static int connect_once(struct rn_tool *t, struct runnel_err *err) {
 }
 
 int rn_node_connect(struct rn_tool *t) {
+int rn_node_connect(struct rn_tool *t) {
+    struct runnel_client_options o = {.size = sizeof o, .agent = "runnel/" PACKAGE_VERSION};
     struct runnel_err err;
     const char *env = getenv("RUNNEL_NODE");
+    o.flags = stays(t) ? 0 : RUNNEL_CLIENT_ONCE;
+    o.retry_most = 5 * RN_NS_S; /* somebody may be looking on */
     if (!t->address)
         t->address = env && *env ? env : DEFAULT_ADDRESS;
     return connect_once(t, &err) < 0 ? unreachable(t, &err) : 0;

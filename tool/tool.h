@@ -58,7 +58,7 @@ struct rn_tool {
     /* the session */
     struct event_base *base;
     struct runnel_client *client;
-    int connected, lost;
+    int connected, lost; /* there was a session; there will be none any more */
     struct runnel_err why;
 };
 

@@ -131,6 +131,32 @@ def two_threads(f):
         equal((p.returncode, p.stdout, p.stderr), (0, "ok\n", ""))
 
 
+def the_tool_goes_on(f):
+    """runnel follow and runnel publish - over restarts: a line each, once, in order."""
+    node = Node(f, "one")
+    with nodes(node):
+        stream = node.create("lines")
+        follow = node.popen("follow", stream, "--from", "#0", "--format", "csv", stdout=subprocess.PIPE)
+        publish = node.popen("publish", stream, "-", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        try:
+            equal(follow.stdout.readline(), "time,value\n")
+            for i in range(6):
+                publish.stdin.write("%d\n" % i)
+                publish.stdin.flush()
+                if i % 2:  # both have a session by then
+                    node.kill()
+                    node.start()
+                check(follow.stdout.readline().endswith("Z,%d\n" % i), i)
+            publish.stdin.close()
+            equal(publish.wait(DEADLINE), 0)
+            equal([v for _, _, v in node.history(stream)], list(range(6)))
+        finally:
+            for p in (follow, publish):
+                p.kill()
+                p.wait()
+            follow.stdout.close()
+
+
 def exported_symbols(f):
     lib = os.path.join(BUILD, ".libs/librunnel.so")
     p = subprocess.run(["nm", "-D", "--defined-only", lib], capture_output=True, text=True, timeout=DEADLINE)
@@ -140,4 +166,5 @@ def exported_symbols(f):
 
 
 if __name__ == "__main__":
-    main([a_hundred_kills, examples_do_what_they_say, examples_are_short, two_threads, exported_symbols])
+    main([a_hundred_kills, examples_do_what_they_say, examples_are_short, two_threads, the_tool_goes_on,
+          exported_symbols])

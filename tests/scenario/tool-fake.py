@@ -227,6 +227,8 @@ def lines_are_published_as_they_come(c):
         p.stdin.write("%d\n" % i)
         p.stdin.flush()
         wait_for(lambda: len(s.obs) == i + 1)
+        if i == 2:
+            c.node.sessions[-1].close()
     p.stdin.close()
     equal(p.wait(60), 0)
     has(p.stdout.read(), "#0 to #4")
@@ -385,9 +387,14 @@ def follow_writes_each_line_at_once(c):
             s.obs.append([i, str(i)])
         c.node.pump()
         has(p.stdout.readline(), "Z,%d" % i)
-    c.node.sessions[-1].close()
-    equal(p.wait(60), 3)
-    has(p.stderr.read(), "closed the session")
+    c.node.sessions[-1].close()  # it opens another one and goes on in it
+    with c.node.lock:
+        s.obs.append([6, "6"])
+    equal(p.stdout.readline(), "1970-01-01T00:00:00.000000006Z,6\n")
+    for said in ("not live", "closed the session", "there again"):
+        has(p.stderr.readline(), said)
+    p.terminate()
+    p.wait(60)
     p.stdout.close()
     p.stderr.close()
 
