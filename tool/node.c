@@ -57,8 +57,9 @@ static int unreachable(struct rn_tool *t, struct runnel_err *err) {
 
 /* One try. */
 static int connect_once(struct rn_tool *t, struct runnel_err *err) {
-    struct runnel_client_options o = {
-        .size = sizeof o, .flags = RUNNEL_CLIENT_ONCE, .agent = "runnel/" PACKAGE_VERSION};
+    struct runnel_client_options o = {.size = sizeof o, .agent = "runnel/" PACKAGE_VERSION};
+    o.flags = stays(t) ? 0 : RUNNEL_CLIENT_ONCE;
+    o.retry_most = 5 * RN_NS_S; /* somebody may be looking on */
     t->base = make_base();
     if (!t->base)
         return rn_fail(err, RUNNEL_ENOMEM, "cannot make an event loop");
@@ -70,12 +71,8 @@ static int connect_once(struct rn_tool *t, struct runnel_err *err) {
 }
 
 int rn_node_connect(struct rn_tool *t) {
-int rn_node_connect(struct rn_tool *t) {
-    struct runnel_client_options o = {.size = sizeof o, .agent = "runnel/" PACKAGE_VERSION};
     struct runnel_err err;
     const char *env = getenv("RUNNEL_NODE");
-    o.flags = stays(t) ? 0 : RUNNEL_CLIENT_ONCE;
-    o.retry_most = 5 * RN_NS_S; /* somebody may be looking on */
     if (!t->address)
         t->address = env && *env ? env : DEFAULT_ADDRESS;
     return connect_once(t, &err) < 0 ? unreachable(t, &err) : 0;
