@@ -86,7 +86,6 @@ EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py tests/scenario
 tests/scenario/full.log tests/scenario/storefails.log: runneld runnel $(plugin_LTLIBRARIES)
 tests/scenario/damage.log: runneld runnel $(plugin_LTLIBRARIES)
 
-
 # librunnel at real daemons.
 LIBRUNNEL_USERS = tests/scenario/client-load examples/c/publisher examples/c/follower
 check_PROGRAMS += $(LIBRUNNEL_USERS)
