@@ -8,7 +8,7 @@ missing afterwards; then the node must go on.
 
     drop   power fails with the kill: all that was not synced is gone
     mix    the same, a drawn part of it is gone
-    again  the program dies alone, another one starts and shows what it finds; then power fails
+    again  the program dies alone, another one starts, shows what it finds and goes on; then power fails
     stop   power fails after an orderly end
 """
 import concurrent.futures
@@ -69,18 +69,30 @@ def goes_on(node, ledger):
         p.sock.close()
 
 
+def check_note(node, ledger):
+    """The storage's note must say that there is one once something was acknowledged: else an empty one in its
+    place would pass for it."""
+    path = node.disk.path + "/data/storage-main/lock"
+    if ledger.streams:
+        words = open(path).read().split() if os.path.exists(path) else []
+        check(words[1:2] in (["open"], ["closed"]), "the note of the storage is lost:", words)
+
+
 def one(n, way, deaf=None, programs=(None, None), seed=0):
     """One life, killed at its nth change (0: not at all). Whether it was killed."""
     with folder() as f:
-        node, ledger = Node(f, "a"), Ledger()
+        os.makedirs(f + "/a/disk/keys")  # apart, so that nobody else syncs the identity's name
+        node, ledger = Node(f, "a", identity="keys/identity"), Ledger()
         node.deaf, (node.runneld, node.plugins) = deaf, programs
         try:
             ended = short_life(node, ledger, **({"AT": n} if n else {}))
             rng = random.Random(1000003 * seed + n)
             if way == "again":
                 check(node.check_alone(ledger), "it died")
+                goes_on(node, ledger)
                 node.kill()
             node.disk.crash("mix" if way == "mix" else "drop", rng)
+            check_note(node, ledger)
             check(node.check_alone(ledger), "it died")
             goes_on(node, ledger)
             node.stop()
@@ -96,8 +108,12 @@ def one(n, way, deaf=None, programs=(None, None), seed=0):
             clean(node)
 
 
-def all_of(way, jobs=2, seed=0, **more):
-    """Enumerates; how many kills it took."""
+def all_of(way, jobs=2, seeds=1, **more):
+    """Enumerates, so many times; how many kills it took."""
+    return sum(all_once(way, jobs, seed, **more) for seed in range(seeds))
+
+
+def all_once(way, jobs, seed, **more):
     killed, n, over = 0, 1, False
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         while not over:

@@ -12,11 +12,19 @@ tests_crash_toy_SOURCES = tests/crash/toy.c
 tests_crash_toy_CFLAGS = -std=c11 $(WARN_CFLAGS)
 tests_crash_toy_LDFLAGS =
 
-CRASH_TESTS = tests/crash/shim.py
-if BUILD_BDB
-CRASH_TESTS += tests/crash/each.py
-endif
-TESTS += $(CRASH_TESTS)
-EXTRA_DIST += tests/crash/shim.py tests/crash/each.py tests/crash/disk.py tests/crash/node.py tests/crash/kills.py tests/crash/run
+TESTS += tests/crash/shim.py
 tests/crash/shim.log: tests/crash/volatile.la tests/crash/toy
-tests/crash/each.log: tests/crash/volatile.la runneld $(plugin_LTLIBRARIES)
+
+if BUILD_BDB
+check_PROGRAMS += tests/crash/aside
+tests_crash_aside_SOURCES = tests/crash/aside.c
+tests_crash_aside_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+tests_crash_aside_LDADD = $(CONFORMANCE_LIBS)
+
+# syncs.py takes syncs out of the sources and builds that; scripts/check --long lets it do so with all of them.
+CRASH_TESTS = tests/crash/each.py tests/crash/rotated.py tests/crash/aside.py tests/crash/syncs.py
+TESTS += $(CRASH_TESTS)
+$(CRASH_TESTS:.py=.log): tests/crash/volatile.la tests/crash/aside runneld $(plugin_LTLIBRARIES)
+endif
+EXTRA_DIST += tests/crash/shim.py tests/crash/each.py tests/crash/rotated.py tests/crash/aside.py tests/crash/syncs.py \
+  tests/crash/syncs.txt tests/crash/disk.py tests/crash/node.py tests/crash/kills.py tests/crash/mutant.py tests/crash/run

@@ -310,10 +310,10 @@ class Node:
 
     runneld, plugins, deaf = None, None, None
 
-    def __init__(self, folder, name, port=None, peers=()):
+    def __init__(self, folder, name, port=None, peers=(), identity="data/identity"):
         self.name, self.folder = name, os.path.join(folder, name)
-        self.sock = self.folder + "/sock"
-        os.makedirs(self.folder + "/disk")
+        self.sock, self.identity = self.folder + "/sock", "%s/disk/%s" % (self.folder, identity)
+        os.makedirs(self.folder + "/disk", exist_ok=True)
         self.disk = Disk(self.folder + "/disk", self.folder + "/journal")
         tcp = {"plugin": "tcp"}
         if port:
@@ -325,7 +325,8 @@ class Node:
     def write(self, name, transports, discovery):
         path = "%s/%s.conf" % (self.folder, name)
         with open(path, "w") as f:
-            json.dump({"node": {"data": self.folder + "/disk/data", "name": self.name},
+            json.dump({"node": {"data": self.folder + "/disk/data", "name": self.name,
+                                "identity": self.identity},
                        "storage": {"main": {"plugin": "bdb", "cache": "4MiB", "ballast": "64KiB"}},
                        "transport": dict(transports, local={"plugin": "unix", "path": self.sock}),
                        "discovery": discovery}, f)

@@ -83,6 +83,7 @@ void rn_bdb_env_close(struct rn_bdb *b) {
         log_failure(b, b->env->close(b->env, 0), "closing the environment");
     b->db = NULL;
     b->env = NULL;
+    b->log_file = 0;
 }
 
 /* ---- the log and its checkpoints ---- */

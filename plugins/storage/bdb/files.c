@@ -132,13 +132,13 @@ static int make_aside(const struct rn_bdb *b, char to[RN_BDB_PATH], struct runne
     return rn_fail(err, RUNNEL_EBUSY, "%s: there are too many directories " ASIDE "*", b->dir);
 }
 
+/* The last sync comes before the note says that a new store may begin here. It makes the names in both
+ * directories durable: a rename is one change. */
 static int move_all(struct rn_bdb *b, const char *to, struct runnel_err *err) {
     struct move m = {b, to};
     int rc = rn_bdb_sync_dir(b->dir, err); /* the new directory is there before anything is in it */
     if (rc == 0)
         rc = for_entries(b->dir, move_one, &m, err);
-    if (rc == 0)
-        rc = rn_bdb_sync_dir(to, err);
     return rc == 0 ? rn_bdb_sync_dir(b->dir, err) : rc;
 }
 

@@ -17,13 +17,13 @@ static int begin_new(struct rn_bdb *b, struct runnel_err *err) {
 }
 
 static void note_opened(struct rn_bdb *b) {
-    bool was_new = b->note.state == RN_BDB_NEW || b->note.state == RN_BDB_UNKNOWN;
     if (b->note.state == RN_BDB_OPEN)
         b->note.early_end++;
     else if (b->note.state != RN_BDB_FAILED)
         b->note.early_end = 0;
     b->note.state = RN_BDB_OPEN;
-    if (rn_bdb_note_write(b, was_new) != 0)
+    /* Synced at each start: who wrote the same before may have died before it was. */
+    if (rn_bdb_note_write(b, true) != 0)
         b->host->log(b->inst, RUNNEL_WARN, "the lock in %s cannot be written: %s", b->dir, strerror(errno));
 }
 
@@ -37,9 +37,7 @@ static int open_once(struct rn_bdb *b, struct runnel_err *err) {
     if (rc == 0)
         rc = rn_bdb_env_open(b, err);
     if (rc == 0)
-        rc = rn_bdb_settle_log(b, err);
-    if (rc == 0)
-        rc = rn_bdb_sync_dir(b->dir, err);
+        rc = rn_bdb_settle_log(b, err); /* with the names of all files, new or found */
     if (rc != 0) {
         b->broken = true; /* nothing is written on the way out */
         rn_bdb_env_close(b);
