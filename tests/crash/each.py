@@ -10,6 +10,9 @@ missing afterwards; then the node must go on.
     mix    the same, a drawn part of it is gone
     again  the program dies alone, another one starts, shows what it finds and goes on; then power fails
     stop   power fails after an orderly end
+
+    each.py              without "mix"; --all: with it
+    each.py WAY N [SEED] one kill (0: none, a stop)
 """
 import concurrent.futures
 import os
@@ -143,8 +146,8 @@ def power_fails_after_the_end(_):
 
 
 if __name__ == "__main__":
+    quick = [power_fails_after_the_end, killed_at_each_change_and_all_unsynced_is_gone, killed_at_each_change_and_again_later]
     if len(sys.argv) > 2:
         print("killed" if one(int(sys.argv[2]), sys.argv[1], seed=int((sys.argv[3:] or ["0"])[0])) else "not killed")
     else:
-        main([power_fails_after_the_end, killed_at_each_change_and_all_unsynced_is_gone,
-              killed_at_each_change_and_a_part_is_gone, killed_at_each_change_and_again_later])
+        main(quick + ([killed_at_each_change_and_a_part_is_gone] if sys.argv[1:] == ["--all"] else []))
