@@ -497,6 +497,9 @@ static int attest(struct rn_commit *c, struct runnel_err *err) {
 static void commit_failed(struct rn_commit *c, const struct runnel_err *err) {
     struct runnel_err why;
     rn_err_copy(&why, err);
+    if (err->code == RUNNEL_ECONFLICT) /* a record is not as long as it was left */
+        rn_fail(&why, RUNNEL_EDAMAGED,
+                "the disk has altered the end of a stream (%.200s); runnel fsck --mend writes it anew", err->msg);
     rn_wrap(&why, "not stored");
     for (size_t i = 0; i < c->n; i++)
         fail_all(&c->parts[i].publishes, &why);

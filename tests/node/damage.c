@@ -387,11 +387,36 @@ static void found_while_it_runs(void **state) {
         }
 }
 
+/* The newest block gets shorter under a node that runs: a publish says so, and fsck puts it right. */
+static void the_end_is_altered(void **state) {
+    struct three t;
+    struct sim_rand r;
+    char text[256];
+    (void)state;
+    sim_rand_init(&r, 81, "harm");
+    for (int how = SHORTER; how <= LONGER; how++) {
+        struct rn_place p = rn_place_block(1, 2);
+        three_init(&t, 4);
+        harm(bed_a(&t.b), &p, (enum harm)how, &r);
+        (void)many_value(700, text);
+        uint64_t id = publish(t.c, &t.id[1], 0, 0, &(struct ob){many_time(700), text}, 1);
+        got_is_error(client_answer(t.c, id), "damaged", "fsck --mend");
+        checked(&t, t.c);
+        publish_many(t.c, &t.id[1], 700, 10, 10);
+        assert_int_equal(reads_right(&t, t.c, 1), 710);
+        bed_free(&t.b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_stream_in_trouble),      cmocka_unit_test(a_block_is_mended),
-        cmocka_unit_test(found_while_it_runs),        cmocka_unit_test(any_record_of_an_author),
-        cmocka_unit_test(any_record_of_a_subscriber), cmocka_unit_test(any_record_of_an_author_with_a_peer),
+        cmocka_unit_test(one_stream_in_trouble),
+        cmocka_unit_test(a_block_is_mended),
+        cmocka_unit_test(the_end_is_altered),
+        cmocka_unit_test(found_while_it_runs),
+        cmocka_unit_test(any_record_of_an_author),
+        cmocka_unit_test(any_record_of_a_subscriber),
+        cmocka_unit_test(any_record_of_an_author_with_a_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
