@@ -166,6 +166,9 @@ class Town:
 
     def same(self):
         with Wire(self.a.sock) as a, Wire(self.b.sock) as b:
+            if b.ask("status")["streams"] < len(self.ledger.streams):
+                time.sleep(0.02)  # it has not fetched every descriptor yet
+                return False
             for stream in sorted(self.ledger.streams):
                 x, y = a.ask("head", stream=stream), b.ask("head", stream=stream)
                 if y["state"] != "live" or (x["count"], x["root"]) != (y["count"], y.get("root")):
