@@ -133,7 +133,6 @@ class Change:
 class Disk:
     def __init__(self, path, journal):
         self.path, self.journal = path, journal
-        self.at = 0  # how much of the journal has been read
         self.moment = 0
         self.unsure = None  # a change that may or may not have happened: the inode of its file, 0: a name
         self.operations = 0  # of the last program
@@ -180,12 +179,13 @@ class Disk:
     # ---- the journal ----
 
     def read(self):
-        """Takes what is new in the journal. A record at its end that is not whole never came to be."""
+        """Takes what is in the journal, and empties it; programs must have ended. A record at its end that is not
+        whole never came to be, and must not stand before those of the next program."""
         if not os.path.exists(self.journal):
             return
-        with open(self.journal, "rb") as f:
-            f.seek(self.at)
+        with open(self.journal, "r+b") as f:
             new = f.read()
+            f.truncate(0)
         at = 0
         while len(new) - at >= 4:
             n = struct.unpack_from("<I", new, at)[0]
@@ -193,7 +193,6 @@ class Disk:
                 break
             self.take(chr(new[at + 4]), new[at + 5:at + 4 + n])
             at += 4 + n
-        self.at += at
 
     def take(self, kind, b):
         self.moment += 1
