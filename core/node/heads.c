@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "node/gone.h"
 #include "node/peers.h"
+#include "node/rootat.h"
 #include "node/sessionstate.h"
 #include "node/upstream.h"
 #include <stdlib.h>
@@ -16,19 +17,38 @@
 #define PAGE 64u
 #define PAGES_MOST 16384u /* all streams that a node may have */
 #define ASK_NS (INT64_C(10) * 1000000000)
+#define LIES_MOST 64u /* heads that fail verification, until no more is asked */
 
 /* A session that is being asked, page by page. */
 struct asking {
     struct rn_list link; /* in node->heads */
     struct rn_node *node;
-    struct rn_session *session;
+    struct rn_session *session; /* NULL: it has ended while older heads are compared */
     struct runnel_id after;
     int has_after;
-    unsigned pages;
+    unsigned pages, lies;
+    struct rn_list olders; /* of struct older: heads of this page that are being compared */
+    int page;              /* meanwhile: what take_page has returned */
     struct rn_attested_memo memo;
 };
 
+/* A head that counts less than is held: it lies on the way to ours, or on another branch. */
+struct older {
+    struct rn_list link; /* in asking->olders */
+    struct asking *asking;
+    struct rn_stream *stream;
+    uint64_t count;
+    struct rn_hash root;
+};
+
+static void older_free(struct older *o) {
+    rn_list_del(&o->link);
+    free(o);
+}
+
 static void asking_free(struct asking *a) {
+    while (!rn_list_empty(&a->olders))
+        older_free(rn_list_of(a->olders.next, struct older, link));
     rn_list_del(&a->link);
     free(a);
 }
@@ -183,6 +203,37 @@ static void fork(struct rn_stream *s, const char *who, uint64_t count) {
     rn_stream_trouble(s, &err);
 }
 
+static void go_on(struct asking *a, int page, const struct runnel_err *err);
+
+static void on_root(void *arg, const struct rn_hash *root, const struct runnel_err *err) {
+    struct older *o = arg;
+    struct asking *a = o->asking;
+    if (err)
+        rn_stream_log(o->stream, RUNNEL_WARN, "author", "a head that a peer shows cannot be compared: %s", err->msg);
+    else if (!o->stream->dropped && !rn_hash_equal(root, &o->root))
+        fork(o->stream, a->session ? rn_session_name(a->session) : "a peer", o->count);
+    older_free(o);
+    if (!rn_list_empty(&a->olders))
+        return;
+    if (a->session)
+        go_on(a, a->page, NULL);
+    else
+        asking_free(a);
+}
+
+static void compare_older(struct asking *a, struct rn_stream *s, const struct rn_head *head) {
+    struct older *o = calloc(1, sizeof *o);
+    if (o) {
+        *o = (struct older){.asking = a, .stream = s, .count = head->count, .root = head->root};
+        rn_list_init(&o->link);
+        rn_list_add(&a->olders, &o->link);
+        if (rn_root_at(s, head->count, on_root, o) == 0)
+            return;
+        older_free(o);
+    }
+    rn_stream_log(s, RUNNEL_WARN, "author", "a head that a peer shows cannot be compared: out of memory");
+}
+
 static void compare(struct asking *a, struct rn_stream *s, const struct rn_signed_head *head) {
     const char *who = rn_session_name(a->session);
     uint64_t count = head->head.count;
@@ -193,6 +244,8 @@ static void compare(struct asking *a, struct rn_stream *s, const struct rn_signe
     } else if (count > s->tail.count && (!s->trouble.code || s->trouble.code == RUNNEL_EBUSY)) {
         behind(s, who, count);
         recover(s, rn_peer_address(a->session), count);
+    } else if (count < s->tail.count && s->trouble.code != RUNNEL_EFORK) {
+        compare_older(a, s, &head->head);
     }
 }
 
@@ -214,9 +267,10 @@ static void look(struct asking *a, const struct rn_json *o) {
         rc = read_head(a, hex, d, &head, &err);
     if (rc != 0) {
         rn_descriptor_free(d);
-        rn_node_log(n, RUNNEL_WARN, "author",
-                    "%s shows a head of this node's own that fails verification: %s; it is ignored",
-                    rn_session_name(a->session), err.msg);
+        if (a->lies++ == 0)
+            rn_node_log(n, RUNNEL_WARN, "author",
+                        "%s shows a head of this node's own that fails verification: %s; it is ignored",
+                        rn_session_name(a->session), err.msg);
         return;
     }
     struct rn_stream *s = rn_stream_find(n, &d->id);
@@ -250,6 +304,7 @@ static int ask(struct asking *a) {
 
 /* Looks at a page. 1: there is another; 0: that was all; -1: it is no answer. */
 static int take_page(struct asking *a, const struct rn_json *o) {
+    const struct rn_session *s = a->session; /* also when it ends meanwhile */
     const struct rn_json *list = rn_json_get(o, "streams");
     const char *text = NULL;
     struct runnel_id id;
@@ -265,25 +320,31 @@ static int take_page(struct asking *a, const struct rn_json *o) {
         a->after = id;
         a->has_after = 1;
         look(a, v);
-        if (!rn_session_open(a->session))
+        if (!rn_session_open(s) || a->lies >= LIES_MOST)
             return -1;
     }
     return more && list->child && ++a->pages < PAGES_MOST;
 }
 
-static void on_page(void *arg, const struct rn_reply *r, const struct runnel_err *err) {
-    struct asking *a = arg;
-    int rc = err ? -1 : take_page(a, r->json);
-    if (rc == 1 && ask(a) == 0)
+/* All of a page has been looked at. */
+static void go_on(struct asking *a, int page, const struct runnel_err *err) {
+    if (page == 1 && ask(a) == 0)
         return;
     if (err)
         rn_node_log(a->node, RUNNEL_DEBUG, "author", "%s does not show its heads: %s", rn_session_name(a->session),
                     err->msg);
     struct rn_node *n = a->node;
     struct rn_session *s = a->session;
-    s->heads_shown = rc == 0 ? 1 : -1;
+    s->heads_shown = page == 0 ? 1 : -1;
     asking_free(a);
     rn_safety_answered(n, s);
+}
+
+static void on_page(void *arg, const struct rn_reply *r, const struct runnel_err *err) {
+    struct asking *a = arg;
+    a->page = err ? -1 : take_page(a, r->json);
+    if (rn_list_empty(&a->olders))
+        go_on(a, a->page, err);
 }
 
 void rn_heads_ask(struct rn_node *n, struct rn_session *s) {
@@ -292,6 +353,7 @@ void rn_heads_ask(struct rn_node *n, struct rn_session *s) {
     if (a) {
         a->node = n;
         a->session = s;
+        rn_list_init(&a->olders);
         rn_list_init(&a->link);
         rn_list_add(&n->heads, &a->link);
         if (ask(a) == 0)
@@ -301,6 +363,14 @@ void rn_heads_ask(struct rn_node *n, struct rn_session *s) {
     rn_node_log(n, RUNNEL_WARN, "author", "%s cannot be asked for heads: out of memory", rn_session_name(s));
     s->heads_shown = -1;
     rn_safety_answered(n, s);
+}
+
+void rn_heads_gone(struct rn_session *s) {
+    rn_list_for (it, &s->node->heads) {
+        struct asking *a = rn_list_of(it, struct asking, link);
+        if (a->session == s && !rn_list_empty(&a->olders))
+            a->session = NULL;
+    }
 }
 
 void rn_heads_drop(struct rn_node *n) {

@@ -19,6 +19,8 @@ extern "C" {
 void rn_heads_ask(struct rn_node *n, struct rn_session *s);
 /* Whether everything that was found so far is back, as far as it can be brought back. */
 int rn_heads_settled(const struct rn_node *n);
+/* The session ends. */
+void rn_heads_gone(struct rn_session *s);
 /* Lets all questions go without a word (the node goes). */
 void rn_heads_drop(struct rn_node *n);
 

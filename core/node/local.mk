@@ -54,6 +54,7 @@ libnode_la_SOURCES = \
   core/node/recover.c \
   core/node/registry.c core/node/registry.h \
   core/node/restore.c \
+  core/node/rootat.c core/node/rootat.h \
   core/node/safety.c core/node/safety.h \
   core/node/seek.c \
   core/node/session.c core/node/session.h \

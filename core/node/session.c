@@ -121,6 +121,7 @@ static void end(struct rn_session *s, const struct runnel_err *why, int tell) {
     rn_backup_session_gone(s);
     rn_restore_session_gone(s);
     rn_twin_gone(s);
+    rn_heads_gone(s);
     rn_asks_fail(s, why);
     struct rn_session_owner *owner = s->owner;
     s->owner = NULL;

@@ -240,7 +240,18 @@ struct liar {
     struct client *c;
     char text[2048];
     int asked;
+    char key[2 * RN_KEY + 1]; /* not empty: pages without end, of heads of this author that are none */
 };
+
+static void next_lies(struct liar *l) {
+    size_t n = 0;
+    for (int i = 0; i < 9; i++)
+        n += (size_t)snprintf(l->text + n, sizeof l->text - n,
+                              "%s{\"stream\":\"%08d-0000-8000-8000-000000000000\",\"descriptor\":{\"author\":\"%s\","
+                              "\"source\":\"x\",\"stream\":\"s\",\"target\":\"\"},\"head\":\"zz\"}",
+                              i ? "," : "{\"streams\":[", 10 * l->asked + i, l->key);
+    (void)snprintf(l->text + n, sizeof l->text - n, "],\"more\":true}");
+}
 
 static void lie(struct client *c, const struct rn_frame *f) {
     struct liar *l = c->arg;
@@ -248,6 +259,8 @@ static void lie(struct client *c, const struct rn_frame *f) {
         return;
     int streams = memmem(f->body.p, f->body.n, "\"streams\"", 9) != NULL;
     l->asked += streams;
+    if (streams && l->key[0])
+        next_lies(l);
     sim_talk_say(&c->talk, RN_FRAME_ANSWER, f->id, "%s", streams ? l->text : "{}");
 }
 
@@ -264,7 +277,7 @@ static void dial_as_a_node(struct two *t, struct liar *l, int number) {
 static void heads_that_lie(void **state) {
     struct two t;
     char hex[1024], descriptor[512];
-    struct liar liars[5];
+    struct liar liars[5] = {{.asked = 0}};
     (void)state;
     two_init(&t, 21);
     struct got *g = client_ask(t.c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id).s);
@@ -297,45 +310,96 @@ static int sign_as(void *pair, const char *purpose, const void *p, size_t n, uin
     return rn_sign(pair, purpose, p, n, sig);
 }
 
-/* A head of the same count and another root, truly signed: the fork stops this stream and no other. */
-static void a_fork_of_our_own(void **state) {
-    struct two t;
-    struct liar l = {.asked = 0};
+/* What "a" would show of its stream: its head as it is now, or one over another root. */
+static void show_head(struct two *t, struct liar *l, int forged) {
     struct rn_signed_head h;
     struct rn_buf b = {.n = 0};
     char hex[1024] = "", key[2 * RN_KEY + 1];
     uint8_t bytes[512];
     struct runnel_err err;
-    (void)state;
-    two_init(&t, 22);
-    struct runnel_id other = make_stream(t.c, "other");
-    struct got *g = client_ask(t.c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id).s);
+    struct got *g = client_ask(t->c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t->id).s);
     size_t n = strlen(got_str(g, "head")) / 2;
     assert_int_equal(rn_hex_parse(got_str(g, "head"), 2 * n, bytes, n), 0);
     assert_int_equal(rn_signed_head_decode(bytes, n, &h, &err), 0);
-    h.head.root.b[0] ^= 1;
+    h.head.root.b[0] ^= forged ? 1 : 0;
     struct rn_hasher *hasher = rn_hasher_new();
     rn_buf_init(&b, 1024);
-    assert_int_equal(rn_attest(hasher, &h.head, 1, sign_as, &bed_a(&t.b)->pair, &h.attestation, &err), 0);
+    assert_int_equal(rn_attest(hasher, &h.head, 1, sign_as, &bed_a(&t->b)->pair, &h.attestation, &err), 0);
     rn_hasher_free(hasher);
     assert_int_equal(rn_signed_head_encode(&h, &b), 0);
     for (size_t i = 0; i < b.n; i++)
         (void)snprintf(hex + 2 * i, 3, "%02x", b.p[i]);
     rn_buf_free(&b);
-    bed_key(bed_a(&t.b), key);
+    bed_key(bed_a(&t->b), key);
     (void)snprintf(
-        l.text, sizeof l.text,
+        l->text, sizeof l->text,
         "{\"streams\":[{\"stream\":\"%s\",\"descriptor\":{\"author\":\"%s\",\"source\":\"sim\",\"stream\":\"s\","
         "\"target\":\"\"},\"head\":\"%s\"}],\"more\":false}",
-        id_text(&t.id).s, key, hex);
-    dial_as_a_node(&t, &l, 9);
-    sim_run(&t.b.w, SIM_S);
-    g = client_ask(t.c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t.id).s);
+        id_text(&t->id).s, key, hex);
+}
+
+static void stops_by_fork(struct two *t) {
+    sim_run(&t->b.w, SIM_S);
+    struct got *g = client_ask(t->c, "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(&t->id).s);
     assert_string_equal(got_str(g, "state"), "stopped");
     assert_non_null(strstr(got_str(g, "trouble"), "two histories"));
-    uint64_t id = publish(t.c, &t.id, 0, 0, &(struct ob){many_time(10000), "1"}, 1);
-    got_is_error(client_answer(t.c, id), "fork", "two histories");
+    uint64_t id = publish(t->c, &t->id, 0, 0, &(struct ob){many_time(10000), "1"}, 1);
+    got_is_error(client_answer(t->c, id), "fork", "two histories");
+}
+
+/* A head of the same count and another root, truly signed: the fork stops this stream and no other. */
+static void a_fork_of_our_own(void **state) {
+    struct two t;
+    struct liar l = {.asked = 0};
+    (void)state;
+    two_init(&t, 22);
+    struct runnel_id other = make_stream(t.c, "other");
+    show_head(&t, &l, 1);
+    dial_as_a_node(&t, &l, 9);
+    stops_by_fork(&t);
     (void)published(t.c, &other, 0, 0, &(struct ob){many_time(10000), "1"}, 1);
+    bed_free(&t.b);
+}
+
+/* So does one of a count that has been left behind; an older head of our own history does not. */
+static void a_fork_that_is_shorter(void **state) {
+    (void)state;
+    for (uint64_t count = 300; count <= 2048; count = count == 300 ? 512 : count == 512 ? 1025 : count + 1023) {
+        struct two t;
+        struct liar old = {.asked = 0}, other = {.asked = 0};
+        two_init(&t, 23 + count);
+        for (uint64_t n = 300; n < count; n += count - n < 100 ? count - n : 100)
+            publish_many(t.c, &t.id, n, count - n < 100 ? count - n : 100, 100);
+        show_head(&t, &old, 0);
+        show_head(&t, &other, 1);
+        publish_many(t.c, &t.id, count, 700, 100);
+        dial_as_a_node(&t, &old, 8);
+        sim_run(&t.b.w, SIM_S);
+        assert_int_equal(old.asked, 1);
+        publish_many(t.c, &t.id, count + 700, 10, 100);
+        dial_as_a_node(&t, &other, 9);
+        stops_by_fork(&t);
+        bed_free(&t.b);
+    }
+}
+
+static void count_warnings(void *arg, const char *line) {
+    *(int *)arg += strstr(line, "fails verification") != NULL;
+}
+
+/* Pages without end of heads that fail verification: the log gets one line, and soon no more is asked. */
+static void a_liar_without_end(void **state) {
+    struct two t;
+    struct liar l = {.asked = 0};
+    int warnings = 0;
+    (void)state;
+    two_init(&t, 24);
+    bed_key(bed_a(&t.b), l.key);
+    dial_as_a_node(&t, &l, 9);
+    sim_run(&t.b.w, 5 * SIM_S);
+    assert_int_equal(l.asked, 8); /* LIES_MOST of heads.c is 64 */
+    sim_node_log(bed_a(&t.b), count_warnings, &warnings);
+    assert_int_equal(warnings, 1);
     bed_free(&t.b);
 }
 
@@ -466,6 +530,8 @@ int main(void) {
         cmocka_unit_test(a_first_start_cut_off),
         cmocka_unit_test(heads_that_lie),
         cmocka_unit_test(a_fork_of_our_own),
+        cmocka_unit_test(a_fork_that_is_shorter),
+        cmocka_unit_test(a_liar_without_end),
         cmocka_unit_test(twins_that_meet),
         cmocka_unit_test(twins_with_a_common_peer),
         cmocka_unit_test(a_claimed_twin),
