@@ -37,7 +37,7 @@ libnode_la_SOURCES = \
   core/node/loadstream.c \
   core/node/loop.c core/node/loop.h \
   core/node/mend.c core/node/mend.h core/node/mendfetch.c core/node/mendlook.c \
-  core/node/mendround.c core/node/mendstate.h \
+  core/node/mendproof.c core/node/mendround.c core/node/mendstate.h \
   core/node/methods.c core/node/methods.h \
   core/node/names.c core/node/names.h \
   core/node/near.c core/node/near.h \

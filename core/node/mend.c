@@ -57,7 +57,9 @@ static void mend_free(struct rn_op *op) {
 void rn_mend_let_go(struct rn_mend *m) {
     if (m->session && m->follow)
         rn_session_forget(m->session, m->follow);
-    m->follow = 0;
+    if (m->session && m->ask)
+        rn_session_forget(m->session, m->ask);
+    m->follow = m->ask = 0;
     m->session = NULL;
     m->provider = NULL;
     rn_peer_leave(&m->user);
@@ -98,7 +100,7 @@ void rn_mend_done_with(struct rn_mend *m, const struct runnel_err *err) {
     tell(it, err);
     m->n_items--;
     free(it);
-    m->walked = m->has_leaf = 0;
+    m->walked = m->has_leaf = m->proving = m->proven = 0;
     m->failures = 0;
     if (rn_list_empty(&m->items) || m->stopped)
         end(m);
@@ -182,29 +184,43 @@ static struct rn_mend *begin(struct rn_stream *s) {
     return m;
 }
 
+/* The one that waits for this block, which is put at the end if there was none; NULL: no more can wait. */
+static struct rn_mend_item *item_of(struct rn_mend *m, uint64_t k) {
+    rn_list_for (it, &m->items)
+        if (rn_list_of(it, struct rn_mend_item, link)->k == k)
+            return rn_list_of(it, struct rn_mend_item, link);
+    struct rn_mend_item *item = m->n_items < RN_MENDS_MOST ? calloc(1, sizeof *item) : NULL;
+    if (!item)
+        return NULL;
+    item->k = k;
+    rn_list_init(&item->waiting);
+    rn_list_init(&item->link);
+    rn_list_add(&m->items, &item->link);
+    m->n_items++;
+    return item;
+}
+
+int rn_mend_first(struct rn_mend *m, uint64_t k) {
+    struct rn_mend_item *item = item_of(m, k);
+    if (!item)
+        return -RUNNEL_EBUSY;
+    rn_list_del(&item->link);
+    rn_list_push(&m->items, &item->link);
+    return 0;
+}
+
 static int ask_for(struct rn_stream *s, uint64_t k, struct rn_mend_wait *w) {
     struct rn_mend *m = s->mend;
-    struct rn_mend_item *item = NULL;
     if (s->dropped || s->node->phase != RN_SERVING || (m && m->stopped))
         return -RUNNEL_ECLOSED;
     int fresh = m == NULL;
     if (fresh && !(m = begin(s)))
         return -RUNNEL_ENOMEM;
-    rn_list_for (it, &m->items)
-        if (rn_list_of(it, struct rn_mend_item, link)->k == k)
-            item = rn_list_of(it, struct rn_mend_item, link);
+    struct rn_mend_item *item = item_of(m, k);
     if (!item) {
-        item = m->n_items < RN_MENDS_MOST ? calloc(1, sizeof *item) : NULL;
-        if (!item) {
-            if (fresh)
-                end(m);
-            return -RUNNEL_EBUSY;
-        }
-        item->k = k;
-        rn_list_init(&item->waiting);
-        rn_list_init(&item->link);
-        rn_list_add(&m->items, &item->link);
-        m->n_items++;
+        if (fresh)
+            end(m);
+        return -RUNNEL_EBUSY;
     }
     if (w)
         rn_list_add(&item->waiting, &w->link);

@@ -4,7 +4,8 @@
  *
  * What comes is checked against our own leaf, so any peer will do: those that discovery names, and all nodes
  * that have a session with us. They are tried one after the other, round after round with back-off, until
- * the block is there. A leaf that is damaged is made again first. The bytes that are replaced are set aside.
+ * the block is there. A leaf that is damaged is made again first, from its block; where that is damaged as well, from
+ * the hashes of a peer, which must fold to our own tree. The bytes that are replaced are set aside.
  */
 #ifndef RN_NODE_MEND_H
 #define RN_NODE_MEND_H

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include <stdio.h>
 
-static void refuse(struct rn_mend *m, const struct runnel_err *why) {
+void rn_mend_refuse(struct rn_mend *m, const struct runnel_err *why) {
     char id[RN_ID_TEXT];
     rn_stream_log(m->stream, RUNNEL_INFO, "store", "stream %s: block %llu: %s does not give it: %s", rn_mend_id(m, id),
                   (unsigned long long)rn_mend_at_hand(m)->k, m->provider ? m->provider : "a peer", why->msg);
@@ -43,8 +43,9 @@ static void on_written(void *arg, const struct runnel_err *err) {
                   (unsigned long long)rn_mend_at_hand(m)->k, (unsigned long long)(rn_mend_at_hand(m)->k * RN_MAX_BLOCK),
                   (unsigned long long)(rn_mend_at_hand(m)->k * RN_MAX_BLOCK + RN_MAX_BLOCK - 1),
                   m->provider ? m->provider : "a peer", how);
+    int64_t first = (int64_t)rn_get_le64(m->got.p);
     rn_mend_let_go(m);
-    rn_mend_done_with(m, NULL);
+    rn_mend_is_whole(m, first);
 }
 
 /* All 256 have come: they must have our leaf. */
@@ -55,7 +56,7 @@ static void take(struct rn_mend *m) {
     struct rn_hash have = rn_hash_leaf(s->node->hasher, m->got.p, m->got.n, NULL, 0);
     if (!rn_hash_equal(&have, &m->leaf)) {
         rn_fail(&err, RUNNEL_EDAMAGED, "what it gave does not have the hash that is known here");
-        refuse(m, &err);
+        rn_mend_refuse(m, &err);
         return;
     }
     struct rn_place p = rn_place_block(s->number, k);
@@ -100,9 +101,9 @@ static void on_push(void *arg, const struct rn_frame *f) {
     if (f->type == RN_FRAME_STATE) {
         rn_fail(&err, RUNNEL_EINACTIVE, "it ended, or holds no more, at observation %llu of %u",
                 (unsigned long long)m->n_got, RN_MAX_BLOCK + 0u);
-        refuse(m, &err);
+        rn_mend_refuse(m, &err);
     } else if (on_data(m, f, &err) != 0) {
-        refuse(m, &err);
+        rn_mend_refuse(m, &err);
     } else if (m->n_got == RN_MAX_BLOCK) {
         take(m);
     }
@@ -114,43 +115,48 @@ static void on_follow(void *arg, const struct rn_reply *r, const struct runnel_e
     if (!err || !rn_session_open(m->session))
         return; /* the session's end tells */
     m->follow = 0;
-    refuse(m, err);
+    rn_mend_refuse(m, err);
 }
 
 static void on_stall(void *arg) {
     struct rn_mend *m = arg;
     struct runnel_err err;
     rn_fail(&err, RUNNEL_ETIMEOUT, "it did not come in time");
-    refuse(m, &err);
+    rn_mend_refuse(m, &err);
 }
 
-void rn_mend_up(struct rn_peer_user *user, struct rn_session *session) {
-    struct rn_mend *m = rn_list_of(user, struct rn_mend, user);
+static int ask_for_block(struct rn_mend *m) {
     struct rn_buf b = {.max = 512};
-    struct runnel_err err;
     char id[RN_ID_TEXT];
     uint64_t from = rn_mend_at_hand(m)->k * RN_MAX_BLOCK;
-    m->session = session;
     rn_buf_clear(&m->got);
     m->n_got = 0;
     rn_buf_fmt(&b, "\"stream\":\"%s\",\"from\":%llu,\"until\":%llu,\"credit\":%lld", rn_mend_id(m, id),
                (unsigned long long)from, (unsigned long long)(from + RN_MAX_BLOCK), (long long)RN_WINDOW);
     int rc = b.failed;
     if (rc == 0)
-        rc = rn_session_ask(session, "follow", rn_buf_bytes(&b), RN_ASK_NS, on_follow, on_push, m, &m->follow);
-    if (rc == 0)
-        rc = rn_alarm_set(&m->stream->node->loop, &m->alarm, RN_STALL_NS, on_stall, m);
+        rc = rn_session_ask(m->session, "follow", rn_buf_bytes(&b), RN_ASK_NS, on_follow, on_push, m, &m->follow);
     rn_buf_free(&b);
-    if (rc != 0) {
-        rn_fail(&err, -rc, "it cannot be asked");
-        refuse(m, &err);
-    }
+    return rc;
+}
+
+void rn_mend_up(struct rn_peer_user *user, struct rn_session *session) {
+    struct rn_mend *m = rn_list_of(user, struct rn_mend, user);
+    struct runnel_err err;
+    m->session = session;
+    int rc = rn_alarm_set(&m->stream->node->loop, &m->alarm, RN_STALL_NS, on_stall, m);
+    if (rc == 0)
+        rc = m->proving ? rn_mend_ask_hashes(m) : ask_for_block(m);
+    if (rc == 0)
+        return;
+    rn_fail(&err, -rc, "it cannot be asked");
+    rn_mend_refuse(m, &err);
 }
 
 void rn_mend_down(struct rn_peer_user *user, const struct runnel_err *why) {
     struct rn_mend *m = rn_list_of(user, struct rn_mend, user);
     m->session = NULL; /* its questions are gone with it */
-    m->follow = 0;
+    m->follow = m->ask = 0;
     if (!m->busy) /* else all is there, and on its way to the disk */
-        refuse(m, why);
+        rn_mend_refuse(m, why);
 }

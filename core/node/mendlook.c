@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * mendlook.c — what of the block at hand is damaged: its leaf is made again first, then its bytes are compared
- * (mend.h). May touch: the store.
+ * mendlook.c — what of the block at hand is damaged: its leaf is made again, then its bytes are compared (mend.h).
+ * May touch: the store.
  */
 #include "node/mendstate.h"
 
@@ -8,6 +8,13 @@
 #include <stdlib.h>
 
 static void read_leaf(struct rn_mend *m);
+
+void rn_mend_is_whole(struct rn_mend *m, int64_t first) {
+    if (m->proven)
+        rn_mend_store_leaf(m, first);
+    else
+        rn_mend_done_with(m, NULL);
+}
 
 static void on_looked(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct rn_mend *m = arg;
@@ -21,7 +28,7 @@ static void on_looked(void *arg, struct runnel_bytes data, const struct runnel_e
     if (!err) {
         struct rn_hash have = rn_hash_leaf(m->stream->node->hasher, data.p, data.n, NULL, 0);
         if (rn_hash_equal(&have, &m->leaf)) {
-            rn_mend_done_with(m, NULL);
+            rn_mend_is_whole(m, (int64_t)rn_get_le64(data.p));
             return;
         }
         if (rn_buf_add(&m->old, data.p, data.n) != 0) {
@@ -43,8 +50,7 @@ static int same_peaks(const struct rn_peaks *a, const struct rn_peaks *b) {
 static void unprovable(struct rn_mend *m) {
     struct runnel_err why;
     char id[RN_ID_TEXT];
-    rn_fail(&why, RUNNEL_EDAMAGED,
-            "a hash of its tree is damaged, and so is a block from which the tree could be made again");
+    rn_fail(&why, RUNNEL_EDAMAGED, "hashes of its tree are damaged that cannot be made again from its blocks");
     rn_stream_log(m->stream, RUNNEL_ERROR, "store",
                   "stream %s: %s; restore a backup, or drop the stream and subscribe to it again", rn_mend_id(m, id),
                   why.msg);
@@ -76,7 +82,11 @@ static void on_walked(void *arg, const struct rn_walked *w, const struct runnel_
     if (err) {
         rn_mend_again_later(m, err);
     } else if (w->lost_leaf != RN_NOWHERE || !same_peaks(&w->peaks, &m->peaks)) {
-        unprovable(m);
+        uint64_t leaf = w->lost_leaf != RN_NOWHERE ? w->lost_leaf : w->bad_leaf;
+        if (rn_mend_at_hand(m)->k == RN_NOWHERE && (leaf == RN_NOWHERE || rn_mend_first(m, leaf - 1) != 0))
+            unprovable(m);
+        else
+            rn_mend_prove(m);
     } else {
         m->busy = 1;
         if (rn_tree_walk(m->stream, m->peaks.n, RN_WALK_WRITE, NULL, on_rewritten, m) != 0) {
@@ -102,16 +112,20 @@ static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const 
         return;
     if (err && err->code != RUNNEL_EDAMAGED && err->code != RUNNEL_ENOTFOUND) {
         rn_mend_again_later(m, err);
-    } else if (err && m->walked) {
-        unprovable(m);
+    } else if (err && m->walked) { /* something was on its way: its pack could not be written */
+        rn_mend_again_later(m, err);
     } else if (err) {
         walk(m);
     } else {
-        struct rn_place p = rn_place_block(m->stream->number, rn_mend_at_hand(m)->k);
         m->leaf = *hash;
-        m->has_leaf = m->busy = 1;
-        rn_store_get(&m->stream->node->store, &p, 0, RN_BLOCK_BYTES + 1, on_looked, m);
+        rn_mend_look_at_block(m);
     }
+}
+
+void rn_mend_look_at_block(struct rn_mend *m) {
+    struct rn_place p = rn_place_block(m->stream->number, rn_mend_at_hand(m)->k);
+    m->has_leaf = m->busy = 1;
+    rn_store_get(&m->stream->node->store, &p, 0, RN_BLOCK_BYTES + 1, on_looked, m);
 }
 
 static void read_leaf(struct rn_mend *m) {
@@ -123,7 +137,7 @@ static void read_leaf(struct rn_mend *m) {
 }
 
 void rn_mend_look(struct rn_mend *m) {
-    m->walked = m->has_leaf = 0;
+    m->walked = m->has_leaf = m->proving = m->proven = 0;
     if (rn_mend_at_hand(m)->k == RN_NOWHERE)
         walk(m);
     else

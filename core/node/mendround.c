@@ -54,7 +54,7 @@ static void add_to_round(struct rn_mend *m, const char *address) {
 /* A round: those that discovery names, then all nodes that have a session with us. */
 void rn_mend_round(void *arg) {
     struct rn_mend *m = arg;
-    if (!m->has_leaf) { /* it had not come so far */
+    if (!m->has_leaf && !m->proving) { /* it had not come so far */
         rn_mend_look(m);
         return;
     }
@@ -127,6 +127,7 @@ void rn_mend_found(struct rn_node *n, uint64_t watch, const char *from, const st
         }
         m->n++;
     }
-    if (m->has_leaf && !m->busy && !m->provider && count > 0) /* it waits for the next round: this is it */
+    if ((m->has_leaf || m->proving) && !m->busy && !m->provider &&
+        count > 0) /* it waits for the next round: this is it */
         rn_mend_round(m);
 }

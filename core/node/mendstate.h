@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * mendstate.h — what mending is made of, for mend.c, mendlook.c, mendround.c and mendfetch.c.
+ * mendstate.h — what mending is made of, for mend.c, and the others of its name.
  * May touch: nothing; declarations.
  */
 #ifndef RN_NODE_MENDSTATE_H
@@ -40,7 +40,13 @@ struct rn_mend {
     int stopped;           /* the stream is gone */
     int walked;            /* its tree has been made again for this block */
     struct rn_peaks peaks; /* at which the walk began: what must come out */
-    struct rn_hash leaf;   /* of the block at hand */
+    int proving;           /* the leaf is lost with its block, and asked of peers (mendproof.c) */
+    int proven;            /* they gave it: it is stored when its block is there */
+    uint32_t level;        /* what was folded so far stands at this level */
+    struct rn_hash fold;
+    int64_t first;        /* of the block whose leaf is being stored */
+    uint64_t leaves_then; /* closed ones, when its pack was read */
+    struct rn_hash leaf;  /* of the block at hand */
     int has_leaf;
     struct rn_buf old; /* its bytes as the disk gave them */
     struct rn_buf got; /* as the peer gives them */
@@ -52,7 +58,7 @@ struct rn_mend {
     const char *provider; /* the one at hand; in `round` */
     struct rn_peer_user user;
     struct rn_session *session;
-    uint64_t follow;
+    uint64_t follow, ask;  /* ids in the session; 0: none */
     struct rn_alarm alarm; /* the next round, or the provider stalls */
     int64_t last_round;
     unsigned failures;
@@ -76,9 +82,25 @@ void rn_mend_round_in(struct rn_mend *m, int64_t ns);
 /* Lets go of the provider at hand and of what came from it. */
 void rn_mend_let_go(struct rn_mend *m);
 
+/* Block k comes before all others. It is not looked at yet. 0 or -RUNNEL_EBUSY. */
+int rn_mend_first(struct rn_mend *m, uint64_t k);
+
 /* ---- mendlook.c: what of the block at hand is damaged ---- */
 
 void rn_mend_look(struct rn_mend *m);
+/* Its leaf is known, in m->leaf. */
+void rn_mend_look_at_block(struct rn_mend *m);
+/* Its bytes are those of the leaf; `first`: time of its first observation. */
+void rn_mend_is_whole(struct rn_mend *m, int64_t first);
+
+/* ---- mendproof.c: its leaf is damaged too ---- */
+
+/* Has the leaf of the block at hand asked for at peers, and proven by the peaks. */
+void rn_mend_prove(struct rn_mend *m);
+/* A peer is there to be asked. 0 or a negative code. */
+int rn_mend_ask_hashes(struct rn_mend *m);
+/* The proven leaf takes its place in the store; then its block is done with. */
+void rn_mend_store_leaf(struct rn_mend *m, int64_t first);
 
 /* ---- mendround.c: who may have it ---- */
 
@@ -91,6 +113,8 @@ void rn_mend_next_provider(struct rn_mend *m);
 
 /* ---- mendfetch.c: one peer is asked for one block ---- */
 
+/* The peer at hand does not do: the next one. */
+void rn_mend_refuse(struct rn_mend *m, const struct runnel_err *why);
 void rn_mend_up(struct rn_peer_user *user, struct rn_session *session);
 void rn_mend_down(struct rn_peer_user *user, const struct runnel_err *why);
 

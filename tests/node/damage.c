@@ -358,6 +358,72 @@ static void a_block_is_mended(void **state) {
     bed_free(&t.b);
 }
 
+/* Blocks are damaged together with their hashes: peers prove the hashes, then give the blocks. The author has them from
+ * its subscriber, and the other way round; by a reader, or by verify, who has the tree made again. */
+static void a_block_and_its_hash_are_mended(void **state) {
+    struct sim_rand r;
+    (void)state;
+    sim_rand_init(&r, 82, "harm");
+    for (int round = 0; round < 8; round++) {
+        struct three t;
+        int side = round & 1, all = round & 2, by_verify = round & 4;
+        uint32_t off;
+        three_init(&t, 30 + (uint64_t)round);
+        publish_many(t.c, &t.id[2], 700, 8300, 350);
+        struct sim_node *n = bed_node(&t.b, 1, "a"), *hurt = side ? n : bed_a(&t.b);
+        struct client *c = client_new(&t.b, "b", 1);
+        (void)client_ask(c, "{\"method\":\"subscribe\",\"stream\":\"%s\"}", id_text(&t.id[2]).s);
+        sim_run(&t.b.w, 10 * SIM_S);
+        assert_int_equal(held(n, &t.id[2]), 9000);
+        uint32_t number = side ? 0 : 2;
+        struct rn_place pack = rn_place_node(number, 0, 8, &off);
+        static const uint64_t blocks[] = {1, 7, 20};
+        for (size_t i = 0; i < 3; i++) { /* the leaf of block 20 stays, unless all of the pack goes */
+            struct rn_place p = rn_place_block(number, blocks[i]);
+            harm(hurt, &p, i == 1 ? GONE : MANY_BITS, &r);
+        }
+        flip(hurt, &pack, 8 * (2 * RN_LEAF_ENTRY + 5));
+        flip(hurt, &pack, 8 * (8 * RN_LEAF_ENTRY + 40));
+        if (all)
+            harm(hurt, &pack, round % 4 == 2 ? GONE : SHORTER, &r);
+        bed_restart(&t.b, hurt);
+        sim_run(&t.b.w, 20 * SIM_S);
+        client_close(side ? c : t.c);
+        struct client *reader = client_new(&t.b, side ? "b" : "a", 1);
+        if (side)
+            c = reader;
+        else
+            t.c = reader;
+        assert_int_equal(held(hurt, &t.id[2]), 9000);
+        if (by_verify) {
+            (void)client_ask(reader, "{\"method\":\"verify\",\"stream\":\"%s\"}", id_text(&t.id[2]).s);
+            sim_run(&t.b.w, 60 * SIM_S);
+        } else {
+            uint64_t f =
+                client_send(reader, "{\"method\":\"follow\",\"stream\":\"%s\",\"until\":9000,\"credit\":8000000}",
+                            id_text(&t.id[2]).s);
+            sim_run(&t.b.w, 15 * SIM_S);
+            struct taken got = client_taken(reader, f, 0, 1);
+            if (got.next != 9000) {
+                bed_log(&t.b);
+                fail_msg("round %d: %d of 9000: %.*s", round, (int)got.next, (int)got.state->f.body.n,
+                         (const char *)got.state->bytes);
+            }
+        }
+        assert_int_equal(sim_node_said(hurt, (const char *const[]){"notice", "the hash of block 1 ", NULL}), 1);
+        assert_int_equal(sim_node_said(hurt, (const char *const[]){"notice", "the hash of block 7 ", NULL}), 1);
+        assert_int_equal(sim_node_said(hurt, (const char *const[]){"notice", "block 20", "whole again, fetched", NULL}),
+                         1);
+        checked(&t, t.c);
+        if (side) {
+            assert_int_equal(got_bool(client_ask(c, "{\"method\":\"fsck\"}"), "ok"), 1);
+            assert_int_equal(
+                got_bool(client_ask(c, "{\"method\":\"verify\",\"stream\":\"%s\"}", id_text(&t.id[2]).s), "ok"), 1);
+        }
+        bed_free(&t.b);
+    }
+}
+
 /* A store that is altered under a node that runs: fsck and verify name it, and what memory knows is written anew. */
 static void found_while_it_runs(void **state) {
     struct sim_rand r;
@@ -412,6 +478,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_stream_in_trouble),
         cmocka_unit_test(a_block_is_mended),
+        cmocka_unit_test(a_block_and_its_hash_are_mended),
         cmocka_unit_test(the_end_is_altered),
         cmocka_unit_test(found_while_it_runs),
         cmocka_unit_test(any_record_of_an_author),
