@@ -15,6 +15,7 @@
 
 #define FINDINGS_MOST 100u
 #define SLICE 32u
+#define TEXT_MOST (RN_MAX_FRAME - 8192u) /* of findings that are described: the answer is one frame */
 
 struct fsck {
     struct rn_op op;
@@ -28,6 +29,8 @@ struct fsck {
     struct rn_map *seen;    /* numbers whose record has come, of the area at hand */
     uint32_t next_number;   /* as of the start */
     struct rn_changes changes;
+    struct rn_stream *rewrite[SLICE]; /* whose record is written anew, or state, at the end of the slice */
+    size_t n_rewrite;
     struct rn_buf text; /* members of the answer's list */
     struct rn_jw list;
     uint64_t n_findings, n_damage, n_records;
@@ -93,7 +96,7 @@ struct finding {
 static void tell(struct fsck *f, const struct finding *x) {
     char id[RN_ID_TEXT];
     f->n_damage += !x->harmless;
-    if (f->n_findings++ >= FINDINGS_MOST)
+    if (f->n_findings++ >= FINDINGS_MOST || f->text.n > TEXT_MOST)
         return;
     rn_jw_object(&f->list);
     rn_jw_kstr(&f->list, "kind", x->kind);
@@ -130,27 +133,26 @@ static struct rn_stream *stream_of_number(struct fsck *f, struct runnel_bytes ke
 
 /* Puts a damaged record right, where that can be done; what was done, or how else. */
 static const char *mend_record(struct fsck *f, struct runnel_bytes key, struct runnel_bytes record,
-                               const struct rn_stream *s) {
+                               struct rn_stream *s) {
     struct rn_place p = place_of(key);
     struct rn_buf corrected = {.n = 0};
     const char *remedy = "restart the node: it reads what is whole, and brings the rest back from peers";
     if (s && (s->drop || s->dropped)) {
         remedy = "its stream is being dropped";
     } else if (s && (key.p[0] == 'S' || rn_stream_at_rest(s))) {
-        if (f->mend && key.p[0] == 'S')
-            rn_stream_rewrite_record(s, &f->changes);
-        else if (f->mend)
-            rn_stream_rewrite_state(s, &f->changes);
+        if (f->mend && f->n_rewrite < SLICE)
+            f->rewrite[f->n_rewrite++] = s;
         remedy = f->mend ? "written anew from memory" : "runnel fsck --mend writes it anew from memory";
     } else if (!s && key.p[0] != 'H' && rn_record_correct(f->node->hasher, key, record, &corrected) == 0) {
         if (f->mend)
             rn_changes_put(&f->changes, &p, rn_buf_bytes(&corrected));
         remedy = f->mend ? "one bit was flipped: put right" : "one bit was flipped: runnel fsck --mend puts it right";
-    } else if (key.p[0] == 'U' || key.p[0] == 'N') {
+    } else if (key.p[0] == 'U' || key.p[0] == 'N' || key.p[0] == 'E') {
         if (f->mend)
             rn_changes_erase(&f->changes, &p);
-        remedy = key.p[0] == 'N' ? "its instance does without; runnel fsck --mend takes it away"
-                                 : "subscribe again; runnel fsck --mend takes the note away";
+        remedy = key.p[0] == 'N'   ? "its instance does without; runnel fsck --mend takes it away"
+                 : key.p[0] == 'U' ? "subscribe again; runnel fsck --mend takes the note away"
+                                   : "runnel fsck --mend takes the note away, and names what is left of the stream";
     } else if (key.p[0] == 'S') {
         remedy = "subscribe to it, if it is by another author, and it is fetched again; else a peer or a backup has it";
     }
@@ -304,7 +306,7 @@ static void on_pair(void *arg, struct runnel_bytes key, struct runnel_bytes val)
     f->got++;
     f->n_records++;
     f->last = place_of(key);
-    if (area != 'B' && area != 'T' && area != 'E')
+    if (area != 'B' && area != 'T')
         check_record(f, key, val);
     if (area == 'S' || area == 'H')
         see(f, key);
@@ -332,6 +334,21 @@ static void on_mended(void *arg, const struct runnel_err *err) {
         next_slice(f);
 }
 
+/* Records and states as memory knows them now: while the slice came, commits of others may have been asked for,
+ * which an older state must not undo. */
+static void rewrite(struct fsck *f) {
+    for (size_t i = 0; i < f->n_rewrite; i++) {
+        const struct rn_stream *s = f->rewrite[i];
+        if (s->drop || s->dropped)
+            continue;
+        if (areas[f->area] == 'S')
+            rn_stream_rewrite_record(s, &f->changes);
+        else if (rn_stream_at_rest(s)) /* else its next commit writes it */
+            rn_stream_rewrite_state(s, &f->changes);
+    }
+    f->n_rewrite = 0;
+}
+
 static void on_slice(void *arg, const struct runnel_err *err) {
     struct fsck *f = arg;
     struct runnel_err why;
@@ -339,6 +356,7 @@ static void on_slice(void *arg, const struct runnel_err *err) {
         fail(f, err);
         return;
     }
+    rewrite(f);
     if (f->got < slice_of(f)) {
         if (areas[f->area] == 'M' && f->n_records == 0)
             tell(f, &(struct finding){.kind = "record",

@@ -2,6 +2,7 @@
  * drop.c — tests of dropping streams at a real node: gone for everybody, erased in slices, never begun again.
  * May touch: standard output.
  */
+#include "node/place.h"
 #include "tests/node/bed.h"
 #include <stdio.h>
 #include <string.h>
@@ -350,6 +351,46 @@ static void on_a_full_disk(void **state) {
     bed_free(&b);
 }
 
+/* A note whose key the disk has altered names a stream that lives: nothing of that is erased. */
+static void a_note_under_an_altered_key(void **state) {
+    struct bed b;
+    struct runnel_bytes key = {(const uint8_t *)"E", 1}, val;
+    struct rn_place p;
+    struct runnel_err err;
+    uint64_t number;
+    (void)state;
+    bed_init(&b, 9);
+    struct sim_node *a = bed_a(&b);
+    struct client *c = client_new(&b, "a", 1);
+    struct runnel_id id = make_stream(c, "o"), other = make_stream(c, "s");
+    publish_many(c, &id, 0, 700, 100);
+    publish_many(c, &other, 0, 300, 100);
+    drop(c, &other);
+    client_close(c);
+    crash(a); /* before all of it has been erased */
+    a->disk.faults.full = 1000;
+    assert_true(rn_memory_seek(a->disk.map, key, false, &key, &val) && key.p[0] == 'E');
+    p = rn_place_erasing(0);
+    struct runnel_change v[] = {{.what = RUNNEL_PUT, .key = rn_place_bytes(&p), .data = val}};
+    assert_int_equal(rn_memory_apply(a->disk.map, v, 1, &number, &err), 0);
+    rn_memory_sync(a->disk.map, number);
+    a->disk.faults.full = 0;
+    bed_restart(&b, a);
+    wait_records(&b, a, "E", 1); /* the other one is through */
+    sim_run(&b.w, 10 * SIM_S);
+    assert_int_equal(records(a, "E"), 1);
+    assert_int_equal(records(a, "B"), 3);
+    c = client_new(&b, "a", 1);
+    struct got *g = client_ask(c, "{\"method\":\"fsck\",\"mend\":true}");
+    assert_int_equal(got_bool(g, "ok"), 0);
+    assert_non_null(memmem(g->f.body.p, g->f.body.n, "being erased", 12));
+    assert_int_equal(records(a, "E"), 0);
+    g = client_ask(c, "{\"method\":\"fsck\"}");
+    assert_int_equal(got_bool(g, "ok"), 1);
+    assert_int_equal(got_bool(client_ask(c, "{\"method\":\"verify\",\"stream\":\"%s\"}", id_text(&id).s), "ok"), 1);
+    bed_free(&b);
+}
+
 static void who_may(void **state) {
     struct bed b;
     (void)state;
@@ -373,6 +414,7 @@ int main(void) {
         cmocka_unit_test(long_ones_go_in_slices),
         cmocka_unit_test(and_a_crash),
         cmocka_unit_test(on_a_full_disk),
+        cmocka_unit_test(a_note_under_an_altered_key),
         cmocka_unit_test(who_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
