@@ -15,6 +15,7 @@
 struct level {
     uint32_t n;     /* entries in it */
     uint64_t index; /* of the next node of this level */
+    int differs;    /* open, at the walk's end: not what the store has */
     uint8_t bytes[RN_PACK * RN_LEAF_ENTRY];
 };
 
@@ -116,9 +117,34 @@ static void on_written(void *arg, const struct runnel_err *err) {
         read_leaves(w);
 }
 
+/* Whether the open packs on disk are the walk's: nothing has been appended since it began, or is about to be. */
+static int settled(const struct rn_walk *w) {
+    return rn_stream_at_rest(w->stream) && w->stream->tail.peaks.n == w->leaves;
+}
+
+/* The packs that have room are written last, in the step that found nobody appending: while the others were read
+ * somebody may have. */
+static void write_open(struct rn_walk *w) {
+    uint32_t off;
+    for (uint32_t i = 0; i < RN_TREE_LEVELS; i++) {
+        const struct level *l = w->level[i];
+        if (!l || !l->differs)
+            continue;
+        if (w->how == RN_WALK_WRITE && !settled(w)) {
+            w->found.busy++;
+            continue;
+        }
+        struct rn_place p = rn_place_node(w->stream->number, i, l->index - l->n, &off);
+        rn_changes_replace(&w->changes, &p, (struct runnel_bytes){l->bytes, (size_t)l->n * rn_entry_size(i)});
+        w->found.written++;
+    }
+}
+
 /* All packs that this step filled have been compared. */
 static void compared(struct rn_walk *w) {
     w->compared = w->at;
+    if (w->ended)
+        write_open(w);
     if (w->changes.n > 0 && (w->ended || w->changes.bytes.n > COMMIT_BYTES)) {
         int rc = rn_store_commit(&w->stream->node->store, &w->changes, on_written, w);
         if (rc != 0)
@@ -126,11 +152,6 @@ static void compared(struct rn_walk *w) {
     } else {
         on_written(w, NULL);
     }
-}
-
-/* Whether the node has nothing of the stream on its way to the disk. */
-static int at_rest(const struct rn_walk *w) {
-    return rn_stream_at_rest(w->stream);
 }
 
 /* The bytes that the pack must have, and whether it may be longer: it has grown since the walk began. */
@@ -148,14 +169,13 @@ static void compare_pack(struct rn_walk *w, uint32_t level, struct runnel_bytes 
         wrong = 1;
         bad_entry(w, level, l->index - l->n + i, missing ? "missing in the store" : "not what its leaves give");
     }
-    int settled = at_rest(w) && w->stream->tail.peaks.n == w->leaves; /* an open pack is as it has to be */
-    int longer = have.n > want && (!open || w->how == RN_WALK_CUT || settled);
+    int longer = have.n > want && (!open || w->how == RN_WALK_CUT || settled(w));
     if (longer && w->how != RN_WALK_CUT)
         bad_entry(w, level, l->index, "more is stored than the tree has");
     if (w->how == RN_WALK_LOOK || (!wrong && !longer))
         return;
-    if (open && w->how == RN_WALK_WRITE && !settled) {
-        w->found.busy++;
+    if (open) {
+        l->differs = 1;
         return;
     }
     rn_changes_replace(&w->changes, &p, (struct runnel_bytes){l->bytes, want});

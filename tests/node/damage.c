@@ -2,7 +2,8 @@
  * damage.c — tests of a node whose store has been altered: what is whole is served, the rest is named.
  * May touch: standard output.
  */
-#include "node/place.h"
+#include "node/stream.h"
+#include "node/walk.h"
 #include "tests/node/bed.h"
 #include <stdio.h>
 #include <string.h>
@@ -474,6 +475,51 @@ static void the_end_is_altered(void **state) {
     }
 }
 
+static void walked(void *arg, const struct rn_walked *w, const struct runnel_err *err) {
+    int *walking = arg;
+    (void)w;
+    assert_null(err);
+    *walking = 0;
+}
+
+/* The open packs of a tree are altered and made again, over and over, while an author appends block after block: what
+ * has been appended between the reading of a pack and its writing is not undone. */
+static void made_again_under_an_author(void **state) {
+    struct three t;
+    struct ob v[RN_MAX_BLOCK];
+    uint32_t off;
+    int walking = 0;
+    (void)state;
+    three_init(&t, 4);
+    bed_a(&t.b)->disk.faults = (struct sim_disk_faults){.delay = 0};
+    for (size_t i = 0; i < RN_MAX_BLOCK; i++)
+        v[i] = (struct ob){0, "1"};
+    for (int round = 0; round < 100; round++) {
+        struct rn_stream *s = rn_stream_find(bed_a(&t.b)->node, &t.id[0]);
+        uint64_t leaves = s->tail.peaks.n, sent = publish(t.c, &t.id[0], RN_PUBLISH_NOW, 0, v, RN_MAX_BLOCK);
+        while (walking || !client_find(t.c, NULL, RN_FRAME_PUBLISHED, sent)) {
+            if (client_find(t.c, NULL, RN_FRAME_ERROR, sent))
+                fail_msg("round %d: %s", round, (const char *)client_answer(t.c, sent)->bytes);
+            if (round % 2 && !walking && s->tail.peaks.n == leaves && leaves % RN_PACK > 1) {
+                struct rn_place p = rn_place_node(0, 0, s->tail.peaks.n - 2, &off);
+                flip(bed_a(&t.b), &p, 8 * (off + 5));
+                walking = 1;
+                assert_int_equal(rn_tree_walk(s, s->tail.peaks.n, RN_WALK_WRITE, NULL, walked, &walking), 0);
+            }
+            sim_run(&t.b.w, 10 * SIM_US);
+        }
+    }
+    assert_int_equal(held(bed_a(&t.b), &t.id[0]), 700 + 100 * RN_MAX_BLOCK);
+    struct rn_stream *s = rn_stream_find(bed_a(&t.b)->node, &t.id[0]);
+    walking = 1;
+    assert_int_equal(rn_tree_walk(s, s->tail.peaks.n, RN_WALK_WRITE, NULL, walked, &walking), 0);
+    sim_run(&t.b.w, SIM_S); /* what was left because somebody appended */
+    assert_int_equal(walking, 0);
+    assert_int_equal(got_bool(client_ask(t.c, "{\"method\":\"verify\",\"stream\":\"%s\"}", id_text(&t.id[0]).s), "ok"),
+                     1);
+    bed_free(&t.b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_stream_in_trouble),
@@ -481,6 +527,7 @@ int main(void) {
         cmocka_unit_test(a_block_and_its_hash_are_mended),
         cmocka_unit_test(the_end_is_altered),
         cmocka_unit_test(found_while_it_runs),
+        cmocka_unit_test(made_again_under_an_author),
         cmocka_unit_test(any_record_of_an_author),
         cmocka_unit_test(any_record_of_a_subscriber),
         cmocka_unit_test(any_record_of_an_author_with_a_peer),
