@@ -201,8 +201,9 @@ void rn_author_create_desc(struct rn_author *a, struct rn_call *call, struct rn_
         rn_descriptor_free(d);
         rn_fail(
             &err, RUNNEL_EDAMAGED,
-            "create: this stream was here and its record in the store is damaged: begun anew it would contradict "
-            "what was signed; bring it back from a peer or a backup, or use another descriptor, for one with prior");
+            "create: this stream was here, and its record in the store is damaged or could not be written: begun anew "
+            "it would contradict what was signed; bring it back from a peer or a backup, or use another descriptor, "
+            "for one with prior");
         rn_call_fail(call, &err);
         return;
     }
@@ -218,12 +219,18 @@ void rn_author_create_desc(struct rn_author *a, struct rn_call *call, struct rn_
         rn_call_fail(call, &err);
         return;
     }
-    if (!s && (!n->safety.checking || rn_safety_wait(n, call, d) != 0)) {
+    if (!s && n->safety.checking) {
+        if (rn_safety_wait(n, call, d) == 0)
+            return;
+        rn_descriptor_free(d);
+        rn_fail(&err, RUNNEL_ENOMEM, "create: out of memory");
+        rn_call_fail(call, &err);
+        return;
+    }
+    if (!s) {
         begin(n, call, d);
         return;
     }
-    if (!s)
-        return;
     int same = rn_hash_equal(&s->desc->hash, &d->hash);
     rn_descriptor_free(d);
     if (same && s->ready && !s->drop) {

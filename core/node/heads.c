@@ -95,6 +95,17 @@ static void behind(struct rn_stream *s, const char *who, uint64_t count) {
         rn_stream_trouble(s, &err);
 }
 
+/* The stream is as unknown here as before, and what was signed of it is not: nobody may begin it anew. */
+static void give_up(struct rn_node *n, const struct runnel_id *id, const char *why) {
+    char text[RN_ID_TEXT];
+    rn_node_log(n, RUNNEL_ERROR, "author",
+                "stream %s of this node's own, which a peer gave back, cannot be kept: %s; it is asked for again at "
+                "the next start, or after runnel identity confirm",
+                rn_id_format(id, text), why);
+    if (rn_map_put(n->lost, id->b, sizeof id->b, n) != 0)
+        rn_node_log(n, RUNNEL_ERROR, "author", "out of memory: do not create stream %s again before a restart", text);
+}
+
 static void on_adopted(void *arg, const struct runnel_err *err) {
     struct adopting *t = arg;
     struct rn_stream *s = t->stream;
@@ -104,11 +115,12 @@ static void on_adopted(void *arg, const struct runnel_err *err) {
     if (!err && count == 0)
         rc = rn_growth_take(&t->growth, &t->head);
     if (err || rc != 0) {
-        rn_stream_log(s, RUNNEL_ERROR, "store", "a stream of this node's own that a peer gave back cannot be kept: %s",
-                      err ? err->msg : "out of memory");
+        struct rn_node *n = s->node;
+        give_up(n, &s->desc->id, err ? err->msg : "out of memory");
         rn_stream_forget(s);
         rn_op_end(&t->op);
         rn_stream_free(s);
+        rn_safety_consider(n);
         return;
     }
     s->ready = 1;
@@ -138,7 +150,9 @@ static void adopt(struct asking *a, struct rn_descriptor *d, const struct rn_sig
     const char *address = rn_peer_address(a->session);
     struct adopting *t = NULL;
     struct rn_stream *s = NULL;
-    if (rn_map_count(n->streams) >= RN_MAX_STREAMS)
+    struct runnel_id id = d->id;
+    int full = rn_map_count(n->streams) >= RN_MAX_STREAMS;
+    if (full)
         rn_descriptor_free(d);
     else if (rn_stream_new(n, d, n->next_number, &s) == 0)
         t = calloc(1, sizeof *t);
@@ -156,7 +170,7 @@ static void adopt(struct asking *a, struct rn_descriptor *d, const struct rn_sig
             return;
         rn_op_end(&t->op);
     }
-    rn_node_log(n, RUNNEL_ERROR, "author", "a stream of this node's own cannot be taken up again");
+    give_up(n, &id, full ? "there are as many streams as may be (limit STREAMS)" : "out of memory");
     if (s) {
         rn_stream_forget(s);
         rn_stream_free(s);
@@ -237,7 +251,7 @@ static void compare_older(struct asking *a, struct rn_stream *s, const struct rn
 static void compare(struct asking *a, struct rn_stream *s, const struct rn_signed_head *head) {
     const char *who = rn_session_name(a->session);
     uint64_t count = head->head.count;
-    if (s->settling)
+    if (!s->ready)
         return; /* it is being adopted: whoever has more of it will be found by discovery, or asked again */
     if (s->has_head && count == s->head.head.count && !rn_hash_equal(&head->head.root, &s->head.head.root)) {
         fork(s, who, count);
@@ -267,7 +281,7 @@ static void look(struct asking *a, const struct rn_json *o) {
         rc = read_head(a, hex, d, &head, &err);
     if (rc != 0) {
         rn_descriptor_free(d);
-        if (a->lies++ == 0)
+        if (a->lies++ == 0 && (a->session->dialled || rn_quiet_may(&n->chatter, a->session->remote)))
             rn_node_log(n, RUNNEL_WARN, "author",
                         "%s shows a head of this node's own that fails verification: %s; it is ignored",
                         rn_session_name(a->session), err.msg);

@@ -54,7 +54,7 @@ struct rn_node {
     struct rn_map *streams; /* stream id → struct rn_stream */
     struct rn_map *names;   /* author and name → the first of those that have it (names.h) */
     uint32_t next_number;
-    struct rn_map *lost; /* ids whose stream record is damaged: nobody may begin them anew here */
+    struct rn_map *lost; /* ids of streams that were here and are not: nobody may begin them anew */
     uint32_t n_aside;    /* damaged blocks that are set aside */
     struct rn_author author;
     struct rn_safety safety;

@@ -349,6 +349,12 @@ static void answer_all(struct rn_list *calls, const struct runnel_err *err) {
     }
 }
 
+/* Who gave his word is told that it could not be written: so it counts for nothing. */
+static void unconfirm(struct rn_safety *f, const struct rn_list *calls) {
+    rn_list_for (it, calls)
+        f->doubts |= rn_list_of(it, struct confirming, link)->doubts;
+}
+
 static void on_written(void *arg, const struct runnel_err *err) {
     struct writing *w = arg;
     struct rn_node *n = w->node;
@@ -361,8 +367,10 @@ static void on_written(void *arg, const struct runnel_err *err) {
     }
     rn_op_end(&w->op);
     n->safety.writing = 0;
-    if (err)
+    if (err) {
         rn_node_log(n, RUNNEL_ERROR, "author", "the store's own record cannot be written: %s", err->msg);
+        unconfirm(&n->safety, &calls);
+    }
     if (n->safety.changed)
         write_note(n);
     answer_all(&calls, err);
@@ -409,6 +417,7 @@ static void write_note(struct rn_node *n) {
         return;
     }
     rn_fail(&err, RUNNEL_ENOMEM, "out of memory");
+    unconfirm(f, &f->calls);
     answer_all(&f->calls, &err);
 }
 
@@ -434,7 +443,7 @@ void rn_safety_doubt(struct rn_node *n, enum rn_doubt why, const char *where) {
 /* All peers are asked, anew where they have been asked before. */
 static void begin_check(struct rn_node *n) {
     struct rn_safety *f = &n->safety;
-    size_t own = 0;
+    size_t own = rn_map_count(n->lost); /* a peer may give them back */
     rn_map_for (e, n->streams)
         own += (size_t)((struct rn_stream *)e->val)->own;
     if (!f->doubts && own == 0)

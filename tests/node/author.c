@@ -2,6 +2,7 @@
  * author.c — tests of an author's own safety: what was lost is found again before anything is appended.
  * May touch: standard output.
  */
+#include "node/place.h"
 #include "tests/node/bed.h"
 #include <stdio.h>
 #include <string.h>
@@ -154,6 +155,72 @@ static void a_lost_disk(void **state) {
     assert_int_equal(held(bed_a(&t.b), &t.id), 300);
     publish_many(t.c, &t.id, 300, 100, 50);
     assert_int_equal(wait_held(t.b.node[1], &t.id, 400), 1);
+    bed_free(&t.b);
+}
+
+#define CREATE_S "{\"method\":\"create\",\"descriptor\":{\"source\":\"sim\",\"stream\":\"s\",\"target\":\"\"}}"
+
+/* The disk is lost, and what a peer gives back cannot be kept on the new one: whatever an operator says, the stream
+ * does not begin anew. */
+static void a_lost_disk_and_a_full_one(void **state) {
+    struct two t;
+    (void)state;
+    two_init(&t, 31);
+    t.b.node[1]->host.isolated = 1;
+    back_with(&t, NULL, NULL);
+    bed_a(&t.b)->disk.faults.full = 1000;
+    t.b.node[1]->host.isolated = 0;
+    sim_run(&t.b.w, 30 * SIM_S); /* "b" dials in, and shows the stream */
+    t.b.node[1]->host.isolated = 1;
+    sim_run(&t.b.w, 10 * SIM_S);
+    bed_a(&t.b)->disk.faults.full = 0;
+    assert_string_equal(doubt(&t), "lost");
+    (void)client_ask(t.c, "{\"method\":\"confirm\"}");
+    client_refused(t.c, "damaged", "begun anew", CREATE_S);
+    t.b.node[1]->host.isolated = 0;
+    assert_int_equal(wait_held(bed_a(&t.b), &t.id, 300), 1);
+    publish_many(t.c, &t.id, 300, 100, 50);
+    sim_run(&t.b.w, 60 * SIM_S); /* as long as it waits at most to dial again */
+    assert_int_equal(wait_held(t.b.node[1], &t.id, 400), 1);
+    bed_free(&t.b);
+}
+
+/* An operator's word that could not be written is none. */
+static void a_word_that_is_not_written(void **state) {
+    struct two t;
+    (void)state;
+    two_init(&t, 32);
+    back_with(&t, sim_disk_copy(&bed_a(&t.b)->disk), NULL);
+    bed_a(&t.b)->disk.faults.full = 1000;
+    client_refused(t.c, "full", "no space", "{\"method\":\"confirm\"}");
+    bed_a(&t.b)->disk.faults.full = 0;
+    assert_string_equal(doubt(&t), "copied");
+    refused(&t, 300, "runnel identity confirm");
+    (void)client_ask(t.c, "{\"method\":\"confirm\"}");
+    assert_string_equal(doubt(&t), "");
+    publish_many(t.c, &t.id, 300, 100, 50);
+    bed_free(&t.b);
+}
+
+/* The only stream's record is damaged: the peer that discovery names is asked for it all the same. */
+static void the_only_stream_is_damaged(void **state) {
+    struct two t;
+    struct rn_place p;
+    uint8_t junk[100] = {1};
+    uint64_t number;
+    struct runnel_err err;
+    (void)state;
+    two_init(&t, 33);
+    struct rn_memory *disk = sim_disk_copy(&bed_a(&t.b)->disk);
+    p = rn_place_stream(&t.id);
+    struct runnel_change v = {.what = RUNNEL_PUT, .key = rn_place_bytes(&p), .data = {junk, sizeof junk}};
+    assert_int_equal(rn_memory_apply(disk, &v, 1, &number, &err), 0);
+    rn_memory_sync(disk, number);
+    t.b.node[1]->host.isolated = 1;
+    bed_a(&t.b)->disk.place--;
+    back_with(&t, disk, "b");
+    const struct rn_json *author = rn_json_get(got_json(client_ask(t.c, "{\"method\":\"status\"}")), "author");
+    assert_string_equal(rn_json_get(author, "state")->text, "checking");
     bed_free(&t.b);
 }
 
@@ -524,6 +591,9 @@ int main(void) {
         cmocka_unit_test(an_older_copy),
         cmocka_unit_test(an_older_copy_and_a_known_peer),
         cmocka_unit_test(a_lost_disk),
+        cmocka_unit_test(a_lost_disk_and_a_full_one),
+        cmocka_unit_test(a_word_that_is_not_written),
+        cmocka_unit_test(the_only_stream_is_damaged),
         cmocka_unit_test(nobody_to_ask),
         cmocka_unit_test(a_machine_reverted),
         cmocka_unit_test(a_peer_that_is_away),
