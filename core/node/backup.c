@@ -261,8 +261,11 @@ static int step_blocks(struct next *x) {
         return 1;
     }
     int rc = rn_block_read(now, b->k, &x->wait);
-    if (rc != 0)
-        failf(x, rc, "out of memory");
+    if (rc != 0) {
+        struct runnel_err err;
+        (void)rn_stream_unread(now, rc, &err);
+        fail(x, &err);
+    }
     return 0;
 }
 

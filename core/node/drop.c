@@ -89,7 +89,7 @@ static void fail(struct rn_drop *d, const struct runnel_err *err) {
     struct rn_node *n = s->node;
     struct rn_call *call = d->call;
     struct rn_stream_ref ref = d->ref;
-    struct runnel_err why;
+    struct runnel_err why, other;
     int subscribed = d->subscribed, added;
     rn_err_copy(&why, err);
     rn_wrap(&why, "drop");
@@ -99,8 +99,10 @@ static void fail(struct rn_drop *d, const struct runnel_err *err) {
     s->drop = NULL;
     rn_op_end(&d->op);
     struct rn_upstream *u;
-    if (subscribed && rn_upstream_add(n, &ref, &u, &added, &why) != 0)
-        rn_node_log(n, RUNNEL_ERROR, "store", "a subscription cannot be taken up again: %s", why.msg);
+    if (subscribed && rn_upstream_add(n, &ref, &u, &added, &other) != 0)
+        rn_node_log(n, RUNNEL_ERROR, "store", "a subscription cannot be taken up again: %s", other.msg);
+    if (n->phase == RN_SERVING)
+        rn_streams_recover(n); /* what it had interrupted */
     rn_call_fail(call, &why);
 }
 

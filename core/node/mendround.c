@@ -54,6 +54,8 @@ static void add_to_round(struct rn_mend *m, const char *address) {
 /* A round: those that discovery names, then all nodes that have a session with us. */
 void rn_mend_round(void *arg) {
     struct rn_mend *m = arg;
+    if (m->busy)
+        return; /* what the store brings goes on from there */
     if (!m->has_leaf && !m->proving) { /* it had not come so far */
         rn_mend_look(m);
         return;

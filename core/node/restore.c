@@ -39,11 +39,12 @@ struct work {
 
 /* ---- its life ---- */
 
+/* It stays while a commit of it is under way: another that began meanwhile would be mixed with it. */
 static void let_go(struct rn_node *n, struct rn_restore *r) {
-    if (n->restore == r)
-        n->restore = NULL;
-    if (r->open == 0)
-        free(r);
+    if (r->open > 0)
+        return;
+    n->restore = NULL;
+    free(r);
 }
 
 void rn_restore_session_gone(struct rn_session *s) {
@@ -65,8 +66,9 @@ static void work_free(struct rn_op *op) {
     rn_changes_free(&k->changes);
     if (k->call)
         rn_call_free(k->call);
-    if (--r->open == 0 && k->node->restore != r)
-        free(r);
+    r->open--;
+    if (!r->session)
+        let_go(k->node, r);
     free(k);
 }
 
@@ -383,7 +385,8 @@ void rn_method_restore_end(struct rn_node *n, struct rn_call *call, const struct
     n->safety.doubts = (n->safety.doubts & RN_TWIN) | RN_COPIED;
     struct rn_store_note note = {.node = n->id, .doubts = n->safety.doubts};
     memcpy(note.marker, n->safety.marker, sizeof note.marker);
-    (void)rn_store_record(&b, &note);
+    if (rn_store_record(&b, &note) != 0)
+        k->changes.failed = b.failed;
     rn_changes_put(&k->changes, &store, rn_buf_bytes(&b));
     rn_buf_free(&b);
     commit(k, on_whole, "restore.end");

@@ -739,11 +739,15 @@ void rn_upstream_found(struct rn_node *n, uint64_t watch, const char *from, cons
 
 /* ---- what comes by itself ---- */
 
-#define OFFERED "" /* no instance has this name */
+#define OFFERED ""                    /* no instance has this name */
+#define OFFERED_MOST (CANDIDATES / 2) /* anybody may dial us: there is room for those that discovery names */
 
 int rn_upstream_offer(struct rn_upstream *u, const char *address) {
     struct runnel_candidate in = {.size = sizeof in, .role = RUNNEL_SUBSCRIBER, .address = address};
-    if (u->n >= CANDIDATES)
+    size_t offered = 0;
+    for (size_t i = 0; i < u->n; i++)
+        offered += strcmp(u->v[i].from, OFFERED) == 0;
+    if (u->n >= CANDIDATES || offered >= OFFERED_MOST)
         return -RUNNEL_ETOOBIG;
     int rc = add_candidate(u, OFFERED, &in);
     if (rc != 0)
