@@ -609,6 +609,10 @@ int rn_upstream_add(struct rn_node *n, const struct rn_stream_ref *ref, struct r
                        "subscribe: this node is the author of the stream; there is nothing to fetch");
     if (s && s->drop)
         return rn_fail(err, RUNNEL_EBUSY, "subscribe: the stream is being dropped; ask again");
+    const struct rn_tombstone *t = ref->has_id ? rn_dropped(n, &ref->id) : NULL;
+    if (t)
+        return rn_dropped_say(t, err, RUNNEL_ECONFLICT,
+                              ": this node was its author, and takes none of it back; read it where others hold it");
     struct rn_upstream *u = rn_upstream_make(n, ref, s, 0);
     if (!u)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");

@@ -55,6 +55,8 @@ static void refused_for_good(struct client *c, const struct runnel_id *id) {
                    "{\"method\":\"create\",\"descriptor\":{\"source\":\"sim\",\"stream\":\"s\",\"target\":\"\"}}");
     client_refused(c, "not-found", "was dropped here at 700", "{\"method\":\"head\",\"stream\":\"%s\"}", id_text(id).s);
     client_refused(c, "not-found", "was dropped here", DROP, id_text(id).s);
+    client_refused(c, "conflict", "was dropped here at 700", "{\"method\":\"subscribe\",\"stream\":\"%s\"}",
+                   id_text(id).s);
     got_is_error(client_answer(c, publish(c, id, RN_PUBLISH_SEQ, 0, &(struct ob){T, "1"}, 1)), "not-found",
                  "not known");
 }
