@@ -153,11 +153,21 @@ void rn_upstream_enter(struct rn_upstream *u, enum rn_upstream_phase phase) {
                 u->provider ? " via " : "", u->provider ? u->provider : "");
 }
 
+/* To say that one serves is not enough: who then gave nothing, or nothing that holds, would be asked twice a second
+ * for ever. */
+static void kept_its_word(struct rn_upstream *u) {
+    struct rn_candidate *c = candidate_of(u, u->provider);
+    if (c)
+        c->failures = 0;
+}
+
 void rn_upstream_set_live(struct rn_upstream *u, int live) {
     char text[RN_REF_TEXT];
     if (u->live == live)
         return;
     u->live = live;
+    if (live)
+        kept_its_word(u);
     rn_node_log(u->node, RUNNEL_INFO, "sync", "stream %s: %s%s", text_of(u, text), live ? "live via " : "not live",
                 live ? u->provider : "");
     if (u->stream)
@@ -385,9 +395,6 @@ static void on_alarm(void *arg) {
 }
 
 void rn_upstream_serves(struct rn_upstream *u) {
-    struct rn_candidate *c = candidate_of(u, u->provider);
-    if (c)
-        c->failures = 0;
     u->ahead = 0;
     if (!u->other.peer)
         watch_for_better(u);
@@ -423,6 +430,7 @@ void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel
         rn_upstream_fail(u, err);
         return;
     }
+    kept_its_word(u);
     if (u->session && u->follow && bytes)
         rn_session_credit(u->session, u->follow, bytes);
     if (u->phase == RN_UP_FETCHING)

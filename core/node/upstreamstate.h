@@ -124,7 +124,7 @@ void rn_upstream_set_live(struct rn_upstream *u, int live);
 /* The policy wants nothing: the provider is let go, and looked for again after a while. */
 void rn_upstream_rest(struct rn_upstream *u);
 
-/* The provider serves: its failures are forgotten, a better one is looked for now and then. */
+/* The provider says that it serves: a better one is looked for now and then. */
 void rn_upstream_serves(struct rn_upstream *u);
 /* The stream of this subscription is known now. */
 void rn_upstream_known(struct rn_upstream *u, struct rn_stream *s);

@@ -153,6 +153,19 @@ static void stalls_in_the_history(void **state) {
     scene_end(&s);
 }
 
+/* Who says that he serves and never gives a thing is asked ever more seldom. */
+static void stalls_again_and_again(void **state) {
+    struct scene s;
+    (void)state;
+    scene_init(&s, 1000, SMALL);
+    s.first.lie = SIM_STALLS;
+    sim_run(&s.world, 600 * SIM_S);
+    if (s.first.n_follows < 5 || s.first.n_follows > 25) /* 38 when each time counts as the first */
+        sim_fail(&s.world, "it was asked %" PRIu64 " times", s.first.n_follows);
+    must_recover(&s);
+    scene_end(&s);
+}
+
 /* A provider that is slow, and gives something within each 15 s, is kept. */
 static void slow_is_not_stalled(void **state) {
     struct scene s;
@@ -276,10 +289,10 @@ static void a_fork_blames_nobody(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stalls_in_the_history), cmocka_unit_test(slow_is_not_stalled),
-        cmocka_unit_test(goes_in_the_history),   cmocka_unit_test(too_much_history),
-        cmocka_unit_test(too_much_tail),         cmocka_unit_test(a_slow_disk_alone),
-        cmocka_unit_test(a_fork_blames_nobody),
+        cmocka_unit_test(stalls_in_the_history), cmocka_unit_test(stalls_again_and_again),
+        cmocka_unit_test(slow_is_not_stalled),   cmocka_unit_test(goes_in_the_history),
+        cmocka_unit_test(too_much_history),      cmocka_unit_test(too_much_tail),
+        cmocka_unit_test(a_slow_disk_alone),     cmocka_unit_test(a_fork_blames_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
