@@ -131,6 +131,20 @@ static struct rn_stream *stream_of_number(struct fsck *f, struct runnel_bytes ke
     return key.n >= 5 ? rn_map_get(f->numbers, key.p + 1, 4) : NULL;
 }
 
+/* The key says for which stream it stands, and that is what counts; count and time are kept where memory has them. */
+static void rewrite_tombstone(struct fsck *f, struct runnel_bytes key) {
+    struct rn_place p = place_of(key);
+    struct rn_buf b = {.n = 0};
+    struct runnel_id id;
+    memcpy(id.b, key.p + 1, sizeof id.b);
+    const struct rn_tombstone *t = rn_dropped(f->node, &id);
+    struct rn_tombstone_record r = {.count = t ? t->count : UINT64_MAX, .time = t ? t->time : 0};
+    if (rn_tombstone_record(&b, &r) != 0)
+        f->changes.failed = b.failed;
+    rn_changes_put(&f->changes, &p, rn_buf_bytes(&b));
+    rn_buf_free(&b);
+}
+
 /* Puts a damaged record right, where that can be done; what was done, or how else. */
 static const char *mend_record(struct fsck *f, struct runnel_bytes key, struct runnel_bytes record,
                                struct rn_stream *s) {
@@ -147,6 +161,11 @@ static const char *mend_record(struct fsck *f, struct runnel_bytes key, struct r
         if (f->mend)
             rn_changes_put(&f->changes, &p, rn_buf_bytes(&corrected));
         remedy = f->mend ? "one bit was flipped: put right" : "one bit was flipped: runnel fsck --mend puts it right";
+    } else if (key.p[0] == 'D' && key.n == 1 + sizeof(struct runnel_id)) {
+        if (f->mend)
+            rewrite_tombstone(f, key);
+        remedy = f->mend ? "it still counts; written anew with what is known"
+                         : "it still counts; runnel fsck --mend writes it anew with what is known";
     } else if (key.p[0] == 'U' || key.p[0] == 'N' || key.p[0] == 'E') {
         if (f->mend)
             rn_changes_erase(&f->changes, &p);
