@@ -59,7 +59,9 @@ static const struct {
     {RN_TWIN, "twin", "another process with this node's identity is running: stop one of the two for good"},
     {RN_COPIED, "copied",
      "the store is a copy, or was brought back from a backup: it stands in another place than the one noted in it"},
-    {RN_LOST, "lost", "the store is empty, and this node's identity has been used with another store before"},
+    {RN_LOST, "lost",
+     "the store is empty, or its own record was damaged, and this node's identity has been used with another store "
+     "before"},
 };
 
 static void say_why(const struct rn_node *n, struct rn_buf *b) {
