@@ -228,7 +228,7 @@ static void quiet(struct rn_drop *d) {
     rn_author_forget(s, &err);
     if (!s->up)
         return;
-    d->subscribed = !s->own;
+    d->subscribed = !rn_upstream_recovering(s);
     d->ref = s->up->ref;
     rn_upstream_remove(s->up);
 }

@@ -295,7 +295,7 @@ void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg) {
 void rn_streams_recover(struct rn_node *n) {
     rn_map_for (e, n->streams) {
         struct rn_stream *s = e->val;
-        if (!s->own || s->trouble.code != RUNNEL_EBUSY || rn_upstream_recovering(s))
+        if (s->trouble.code != RUNNEL_EBUSY || s->up) /* a subscription brings it too */
             continue;
         if (rn_upstream_recover(s, NULL, s->promised_count ? s->promised_count : 1) != 0)
             rn_node_log(n, RUNNEL_ERROR, "store", "out of memory: a damaged stream is not looked for at peers");

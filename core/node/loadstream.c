@@ -72,10 +72,10 @@ static void no_memory(struct loading *l) {
 static void trouble(struct loading *l, const char *what, uint64_t held) {
     struct rn_stream *s = l->stream;
     struct runnel_err why;
-    int code = s->own ? RUNNEL_EBUSY : RUNNEL_EDAMAGED;
-    const char *remedy = s->own ? "what is missing is fetched from a peer that has it; without one, restore a backup"
-                                : "the rest is fetched again while this node subscribes to it (runnel subscribe)";
-    rn_fail(&why, code, "%s; %llu observations are whole here; %s", what, (unsigned long long)held, remedy);
+    rn_fail(&why, RUNNEL_EBUSY,
+            "%s; %llu observations are whole here; what is missing is fetched from a peer that has it; without one, "
+            "restore a backup",
+            what, (unsigned long long)held);
     rn_stream_trouble(s, &why);
 }
 
@@ -129,7 +129,7 @@ static void on_set_back(void *arg, const struct runnel_err *err) {
     }
     rn_tail_free(&s->tail);
     s->tail = tail;
-    if (s->own && l->has_head) {
+    if (l->has_head) {
         s->promised_count = l->head.head.count;
         if (rn_buf_add(&s->promised, l->state.head.p, l->state.head.n) != 0) {
             no_memory(l);
@@ -152,7 +152,7 @@ static void on_cut(void *arg, const struct rn_walked *w, const struct runnel_err
     }
     l->peaks = w->peaks;
     struct rn_state_record r = {.held = l->back * RN_MAX_BLOCK, .last = l->last};
-    if (s->own && l->has_head)
+    if (l->has_head) /* so that a restart knows what is missing */
         r.head = l->state.head;
     if (l->open.n)
         rn_set_aside(s, l->state.held / RN_MAX_BLOCK, rn_buf_bytes(&l->open), &l->changes);
@@ -241,8 +241,6 @@ static int take_head(struct loading *l) {
     if (!l->has_head)
         return 0;
     if (l->head.head.count > s->tail.count) {
-        if (!s->own)
-            return 0;
         s->promised_count = l->head.head.count;
         return rn_buf_add(&s->promised, l->state.head.p, l->state.head.n);
     }
@@ -275,8 +273,8 @@ static void settle(struct loading *l) {
         no_memory(l);
         return;
     }
-    if (s->own && (!s->has_head || s->head.head.count != s->tail.count))
-        trouble(l, "it has signed more than is here", s->tail.count);
+    if (s->promised_count > s->tail.count || (s->own && !s->has_head))
+        trouble(l, s->own ? "this node has signed more than is here" : "more of it was here before", s->tail.count);
     if (!l->tree_bad)
         finish(l, NULL);
     else if (rn_tree_walk(s, l->leaves, RN_WALK_CUT, NULL, on_rewritten, l) != 0)

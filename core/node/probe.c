@@ -166,6 +166,8 @@ static int merge(struct rn_upstream *u, struct rn_descriptor *d) {
     const struct rn_stream *s = rn_stream_find(u->node, &d->id);
     if (!s || !s->up || !rn_hash_equal(&s->desc->hash, &d->hash))
         return 0;
+    if (s->up->recover && !s->own)
+        rn_recover_subscribed(s->up, &(struct rn_stream_ref){.has_id = 1, .id = s->desc->id});
     rn_descriptor_free(d);
     rn_subscription_settled(u->node, &u->ref, &s->desc->id);
     rn_upstream_remove(u);

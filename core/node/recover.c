@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * recover.c — the end of an own stream that is lost here is fetched from a peer that has it (upstream.h).
+ * recover.c — the end of a stream that is lost here is fetched from a peer that has it (upstream.h).
  * May touch: the subscriptions, the stream.
  *
- * A head that our key has signed and that counts more than we hold is proof that observations are lost here:
- * appending would make a fork. So the stream stays in trouble until they are back.
+ * For a stream of another author this is as a subscription that ends. For one of our own it is more. A head that our
+ * key has signed and that counts more than we hold is proof that observations are lost here: appending would make a
+ * fork. So the stream stays in trouble until they are back.
  */
 #include "base/err.h"
 #include "node/heads.h"
@@ -47,6 +48,12 @@ void rn_recover_decide(struct rn_upstream *u) {
         rn_upstream_remove(u);
         rn_heads_recovered(s);
     }
+}
+
+void rn_recover_subscribed(struct rn_upstream *u, const struct rn_stream_ref *ref) {
+    u->recover = 0;
+    u->goal = 0;
+    u->ref = *ref;
 }
 
 void rn_recover_bad(struct rn_upstream *u, const struct runnel_err *why) {

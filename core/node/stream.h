@@ -42,8 +42,8 @@ struct rn_stream {
      * history has two branches; RUNNEL_EBUSY: its end is lost here and being fetched back (heads.c); else something
      * of it is damaged. What is whole is served. */
     struct runnel_err trouble;
-    /* Own: the newest head that was signed, while less is held than it counts; it stays in the state record, so that
-     * a restart does not forget it. Empty: none is known. */
+    /* The newest head that is known, while less is held than it counts, as the rest was lost here; it stays in the
+     * state record, so that a restart does not forget it. Empty: none is known. */
     struct rn_buf promised;
     uint64_t promised_count;
 
@@ -145,7 +145,7 @@ void rn_stream_changed(struct rn_stream *s);
 /* Loads all streams from the store, as far as each is whole, then fires done; with an error only where memory
  * runs out or the store cannot be read at all. */
 void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg);
-/* Own streams that could not be loaded whole are looked for at peers (the node serves now). */
+/* Streams that could not be loaded whole are looked for at peers (the node serves now). */
 void rn_streams_recover(struct rn_node *n);
 /* Loads one: state, tree, open block. `done` fires once, later; with an error only where memory runs out. 0 or
  * -RUNNEL_ENOMEM. */

@@ -110,7 +110,7 @@ void rn_upstream_bad(struct rn_upstream *u, const struct runnel_err *why) {
     char text[RN_REF_TEXT];
     struct runnel_err said;
     struct rn_peer *p = u->user.peer;
-    if (u->recover) {
+    if (u->recover && u->stream->own) {
         rn_recover_bad(u, why);
         return;
     }
@@ -621,6 +621,12 @@ int rn_upstream_add(struct rn_node *n, const struct rn_stream_ref *ref, struct r
     if (t)
         return rn_dropped_say(t, err, RUNNEL_ECONFLICT,
                               ": this node was its author, and takes none of it back; read it where others hold it");
+    if (s && s->up) { /* its lost end is being fetched: it goes on from there */
+        rn_recover_subscribed(s->up, ref);
+        *out = s->up;
+        *added = 1;
+        return 0;
+    }
     struct rn_upstream *u = rn_upstream_make(n, ref, s, 0);
     if (!u)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * upstream.h — a subscription: finds a provider for a stream, fetches, verifies, follows, replaces it. The same
- * brings back the lost end of a stream of our own.
+ * brings back the lost end of a stream.
  * May touch: discovery and sync instances, peers, the stream.
  */
 #ifndef RN_NODE_UPSTREAM_H
@@ -48,12 +48,12 @@ void rn_upstreams_offer(struct rn_node *n, struct rn_session *s);
 /* The session of this address is gone for good. */
 void rn_upstreams_lost(struct rn_node *n, const char *address);
 
-/* ---- the lost end of an own stream (recover.c) ---- */
+/* ---- the lost end of a stream (recover.c) ---- */
 
-/* Fetches an own stream until `count` observations are here: from `address` (NULL: only those that discovery
- * names), or from whoever else has them. No subscription is noted; it ends when all is here, or with the node.
- * The stream must be ready, in trouble until then, and not in a commit of the author's. Again for the same
- * stream: another address, a greater count. 0 or a negative code. */
+/* Fetches a stream, of our own or one that is merely held, until `count` observations are here: from `address` (NULL:
+ * only those that discovery names), or from whoever else has them. No subscription is noted; it ends when all is here,
+ * or with the node. The stream must be ready, in trouble until then, not subscribed to, and not in a commit of the
+ * author's. Again for the same stream: another address, a greater count. 0 or a negative code. */
 int rn_upstream_recover(struct rn_stream *s, const char *address, uint64_t count);
 /* Whether that is under way. */
 int rn_upstream_recovering(const struct rn_stream *s);

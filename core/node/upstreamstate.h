@@ -78,7 +78,7 @@ struct rn_upstream {
     struct rn_stream_ref ref;
     struct rn_stream *stream; /* NULL until its descriptor is known */
     enum rn_upstream_phase phase;
-    int recover; /* the stream is our own: until `goal` observations of it are here */
+    int recover; /* no subscription: until `goal` observations of the stream are here */
     uint64_t goal;
     struct rn_candidate *v; /* in order of trying */
     size_t n, at;           /* how many; the next to be tried in this round */
@@ -129,7 +129,7 @@ void rn_upstream_serves(struct rn_upstream *u);
 /* The stream of this subscription is known now. */
 void rn_upstream_known(struct rn_upstream *u, struct rn_stream *s);
 
-/* Makes one for a stream or reference, that has not begun to look; `recover`: for an own stream. NULL when out
+/* Makes one for a stream or reference, that has not begun to look; `recover`: no subscription. NULL when out
  * of memory. */
 struct rn_upstream *rn_upstream_make(struct rn_node *n, const struct rn_stream_ref *ref, struct rn_stream *s,
                                      int recover);
@@ -142,9 +142,11 @@ void rn_upstreams_dialled(struct rn_upstream *u);
 /* Takes it away. */
 void rn_upstream_withdraw(struct rn_upstream *u, const char *address);
 
-/* recover.c: the probe of an own stream is checked: what now? */
+/* recover.c: the probe of what is recovered is checked: what now? */
 void rn_recover_decide(struct rn_upstream *u);
-/* Something that came contradicts what is here, or is damaged. */
+/* It is a subscription from now on. */
+void rn_recover_subscribed(struct rn_upstream *u, const struct rn_stream_ref *ref);
+/* Something that came of an own stream contradicts what is here, or is damaged. */
 void rn_recover_bad(struct rn_upstream *u, const struct runnel_err *why);
 
 /* Something must come from the provider within RN_STALL_NS, or it is let go. Called again it counts anew. */

@@ -425,6 +425,69 @@ static void a_block_and_its_hash_are_mended(void **state) {
     }
 }
 
+/* A stream that is held without a subscription and has lost its end gets it back by itself, also when nobody has it at
+ * first, and a restart comes between; and it may be subscribed to, or dropped, meanwhile. */
+static void the_end_of_a_held_stream_comes_back(void **state) {
+    enum { ALONE, SUBSCRIBED, DROPPED, CASES };
+    struct sim_rand r;
+    (void)state;
+    sim_rand_init(&r, 83, "harm");
+    for (int what = 0; what < CASES; what++)
+        for (int how = 0; how < HARMS; how++)
+            for (int area = 0; area < 2; area++) {
+                struct three t;
+                struct rn_place p = area ? rn_place_state(0) : rn_place_block(0, 2);
+                if (area && (how == ONE_BIT || how == GONE)) /* put right; and no state: nothing is known to miss */
+                    continue;
+                three_init(&t, 60 + (uint64_t)how);
+                struct sim_node *n = bed_node(&t.b, 1, "a");
+                struct client *c = client_new(&t.b, "b", 1);
+                char stream[RN_ID_TEXT];
+                (void)rn_id_format(&t.id[2], stream);
+                (void)client_ask(c, "{\"method\":\"subscribe\",\"stream\":\"%s\"}", stream);
+                sim_run(&t.b.w, 5 * SIM_S);
+                (void)client_ask(c, "{\"method\":\"unsubscribe\",\"stream\":\"%s\"}", stream);
+                assert_int_equal(held(n, &t.id[2]), 700);
+                client_close(t.c);
+                sim_node_stop(bed_a(&t.b));
+                assert_true(sim_node_wait(bed_a(&t.b), SIM_DOWN, 10 * SIM_S));
+                client_close(c);
+                harm(n, &p, (enum harm)how, &r);
+                for (int i = 0; i < 2; i++) { /* what is missing is not forgotten */
+                    bed_restart(&t.b, n);
+                    c = client_new(&t.b, "b", 1);
+                    struct got *g = client_ask(c, "{\"method\":\"head\",\"stream\":\"%s\"}", stream);
+                    assert_string_equal(got_str(g, "state"), "recovering");
+                    assert_non_null(strstr(got_str(g, "trouble"), "from a peer"));
+                    assert_int_equal(got_u64(client_ask(c, "{\"method\":\"status\"}"), "subscriptions"), 0);
+                    if (i == 0)
+                        client_close(c);
+                }
+                if (what == SUBSCRIBED)
+                    assert_int_equal(
+                        got_bool(client_ask(c, "{\"method\":\"subscribe\",\"stream\":\"%s\"}", stream), "added"), 1);
+                if (what == DROPPED)
+                    (void)client_ask(c, "{\"method\":\"drop\",\"stream\":\"%s\"}", stream);
+                sim_node_start(bed_a(&t.b));
+                assert_true(sim_node_wait(bed_a(&t.b), SIM_UP, 10 * SIM_S));
+                t.c = client_new(&t.b, "a", 1);
+                sim_run(&t.b.w, 60 * SIM_S);
+                if (what == DROPPED) {
+                    client_refused(c, "not-found", "", "{\"method\":\"head\",\"stream\":\"%s\"}", stream);
+                } else {
+                    struct got *g = client_ask(c, "{\"method\":\"head\",\"stream\":\"%s\"}", stream);
+                    assert_null(got_str(g, "trouble"));
+                    assert_string_equal(got_str(g, "state"), what == ALONE ? "held" : "live");
+                    publish_many(t.c, &t.id[2], 700, 10, 10);
+                    sim_run(&t.b.w, 20 * SIM_S);
+                    assert_int_equal(reads_right(&t, c, 2), what == ALONE ? 700 : 710);
+                }
+                assert_int_equal(got_u64(client_ask(c, "{\"method\":\"status\"}"), "subscriptions"),
+                                 what == SUBSCRIBED);
+                bed_free(&t.b);
+            }
+}
+
 /* A store that is altered under a node that runs: fsck and verify name it, and what memory knows is written anew. */
 static void found_while_it_runs(void **state) {
     struct sim_rand r;
@@ -525,6 +588,7 @@ int main(void) {
         cmocka_unit_test(one_stream_in_trouble),
         cmocka_unit_test(a_block_is_mended),
         cmocka_unit_test(a_block_and_its_hash_are_mended),
+        cmocka_unit_test(the_end_of_a_held_stream_comes_back),
         cmocka_unit_test(the_end_is_altered),
         cmocka_unit_test(found_while_it_runs),
         cmocka_unit_test(made_again_under_an_author),
