@@ -134,18 +134,31 @@ static void begin_store(struct rn_node *n) {
     write_record(n);
 }
 
+/* Opens the record; one bit that the disk has flipped is put right in `corrected`. */
+static int open_record(struct rn_node *n, struct runnel_bytes *data, struct rn_buf *corrected, struct runnel_err *err) {
+    struct rn_place p = rn_place_store();
+    struct runnel_bytes record = *data;
+    int rc = rn_record_open(n->hasher, rn_place_bytes(&p), data, err);
+    if (rc == 0 || rn_record_correct(n->hasher, rn_place_bytes(&p), record, corrected) != 0)
+        return rc;
+    rn_node_log(n, RUNNEL_WARN, "store", "a bit of the store's own record was flipped on the disk; it is put right");
+    *data = rn_buf_bytes(corrected);
+    return 0;
+}
+
 static void on_record(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct rn_node *n = arg;
-    struct rn_place p = rn_place_store();
+    struct rn_buf corrected = {.n = 0};
     struct rn_store_note note;
     struct runnel_err why;
     if (err && err->code == RUNNEL_ENOTFOUND) {
         begin_store(n);
         return;
     }
-    if (!err && (rn_record_open(n->hasher, rn_place_bytes(&p), &data, &why) != 0 ||
-                 rn_store_record_get(data, &n->id, &note, &why) != 0))
+    if (!err && (open_record(n, &data, &corrected, &why) != 0 || rn_store_record_get(data, &n->id, &note, &why) != 0))
         err = &why;
+    int altered = corrected.n > 0;
+    rn_buf_free(&corrected);
     if (err && err->code == RUNNEL_EDAMAGED) {
         rn_node_log(n, RUNNEL_ERROR, "store", "the store's own record is written anew: %s", err->msg);
         begin_store(n);
@@ -156,8 +169,10 @@ static void on_record(void *arg, struct runnel_bytes data, const struct runnel_e
         return;
     }
     n->safety.doubts = note.doubts;
-    if (strcmp(note.marker, n->safety.marker) != 0) {
+    int moved = strcmp(note.marker, n->safety.marker) != 0;
+    if (moved)
         n->safety.doubts |= RN_COPIED;
+    if (moved || altered) {
         write_record(n);
     } else {
         on_record_written(n, NULL);

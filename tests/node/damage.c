@@ -2,6 +2,7 @@
  * damage.c — tests of a node whose store has been altered: what is whole is served, the rest is named.
  * May touch: standard output.
  */
+#include "node/inner.h"
 #include "node/stream.h"
 #include "node/walk.h"
 #include "tests/node/bed.h"
@@ -583,11 +584,135 @@ static void made_again_under_an_author(void **state) {
     bed_free(&t.b);
 }
 
+/* ---- records that are of no stream ---- */
+
+/* The store's own record: the author is not confirmed and says why; all is served, and goes on when confirmed. */
+static void the_store_record(void **state) {
+    struct sim_rand r;
+    char text[256];
+    (void)state;
+    sim_rand_init(&r, 84, "harm");
+    for (int how = 0; how < HARMS; how++) {
+        struct three t;
+        struct rn_place p = rn_place_store();
+        three_init(&t, 90 + (uint64_t)how);
+        harm(bed_a(&t.b), &p, (enum harm)how, &r);
+        restart(&t);
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(reads_right(&t, t.c, k), 700);
+        (void)many_value(700, text);
+        struct ob o = {many_time(700), text};
+        if (how != ONE_BIT) {
+            struct got *g = client_ask(t.c, "{\"method\":\"status\"}");
+            assert_non_null(strstr((const char *)g->bytes, "\"state\":\"unconfirmed\",\"why\":[\"lost\"]"));
+            assert_non_null(strstr((const char *)g->bytes, "its own record was damaged"));
+            uint64_t id = publish(t.c, &t.id[1], RN_PUBLISH_SEQ, 700, &o, 1);
+            got_is_error(client_answer(t.c, id), "conflict", "runnel identity confirm");
+            (void)client_ask(t.c, "{\"method\":\"confirm\"}");
+        }
+        (void)published(t.c, &t.id[1], RN_PUBLISH_SEQ, 700, &o, 1);
+        checked(&t, t.c);
+        restart(&t); /* it has been written anew */
+        assert_non_null(strstr((const char *)client_ask(t.c, "{\"method\":\"status\"}")->bytes, "\"why\":[]"));
+        bed_free(&t.b);
+    }
+}
+
+/* The mark of a restore that was cut off says so with whatever the disk has made of it. */
+static void the_mark_of_a_restore(void **state) {
+    static const char *const altered[] = {"", "x", "what the disk has made of it"};
+    (void)state;
+    for (size_t i = 0; i < sizeof altered / sizeof altered[0]; i++) {
+        struct three t;
+        struct rn_place p = rn_place_restore();
+        three_init(&t, 95);
+        put(bed_a(&t.b), &p, (struct runnel_bytes){(const uint8_t *)altered[i], strlen(altered[i])});
+        restart(&t);
+        assert_string_equal(got_str(client_ask(t.c, "{\"method\":\"status\"}"), "restore"), "cut off");
+        uint64_t id = publish(t.c, &t.id[1], RN_PUBLISH_SEQ, 700, &(struct ob){many_time(700), "1"}, 1);
+        assert_int_equal(client_answer(t.c, id)->f.type, RN_FRAME_ERROR);
+        bed_free(&t.b);
+    }
+}
+
+static void note_done(void *arg, const struct runnel_err *err) {
+    (void)arg;
+    assert_null(err);
+}
+
+static void count_note(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
+    int *n = arg;
+    assert_int_equal(val.n, 5);
+    assert_memory_equal(val.p, "whole", 5);
+    assert_int_equal(key.n, 2);
+    *n += 1;
+}
+
+/* A note of an instance: passed over, the others are given; fsck names it and takes it away. */
+static void a_note_of_an_instance(void **state) {
+    struct sim_rand r;
+    (void)state;
+    sim_rand_init(&r, 85, "harm");
+    for (int how = MANY_BITS; how < GONE; how++) {
+        struct three t;
+        struct runnel_bytes keys[2] = {{(const uint8_t *)"k0", 2}, {(const uint8_t *)"k1", 2}};
+        struct runnel_bytes val = {(const uint8_t *)"whole", 5}, none = {NULL, 0};
+        struct rn_place p = rn_place_note(RUNNEL_DISCOVERY, "x", keys[0]);
+        int count = 0;
+        three_init(&t, 96);
+        for (int i = 0; i < 2; i++)
+            rn_note_put(bed_a(&t.b)->node, RUNNEL_DISCOVERY, "x", keys[i], val, note_done, NULL);
+        sim_run(&t.b.w, SIM_S);
+        harm(bed_a(&t.b), &p, (enum harm)how, &r);
+        restart(&t);
+        rn_note_scan(bed_a(&t.b)->node, RUNNEL_DISCOVERY, "x", none, count_note, note_done, &count);
+        sim_run(&t.b.w, SIM_S);
+        assert_int_equal(count, 1);
+        assert_int_equal(
+            sim_node_said(bed_a(&t.b), (const char *const[]){"a note of an instance", "passed over", NULL}), 1);
+        struct got *g = client_ask(t.c, "{\"method\":\"fsck\"}");
+        assert_int_equal(got_bool(g, "ok"), 0);
+        assert_non_null(strstr((const char *)g->bytes, "the note of an instance"));
+        checked(&t, t.c);
+        bed_free(&t.b);
+    }
+}
+
+/* A tombstone that is damaged in any way keeps its descriptor from beginning again, and says why. */
+static void a_tombstone(void **state) {
+    struct sim_rand r;
+    (void)state;
+    sim_rand_init(&r, 86, "harm");
+    for (int how = 0; how < GONE; how++) {
+        struct three t;
+        three_init(&t, 97);
+        struct rn_place p = rn_place_tombstone(&t.id[1]);
+        (void)client_ask(t.c, "{\"method\":\"drop\",\"stream\":\"%s\"}", id_text(&t.id[1]).s);
+        sim_run(&t.b.w, 10 * SIM_S);
+        harm(bed_a(&t.b), &p, (enum harm)how, &r);
+        for (int i = 0; i < 2; i++) { /* also when fsck has seen it */
+            restart(&t);
+            client_refused(
+                t.c, "conflict", "was dropped here",
+                "{\"method\":\"create\",\"descriptor\":{\"source\":\"sim\",\"stream\":\"s1\",\"target\":\"\"}}");
+            struct got *g = client_ask(t.c, "{\"method\":\"fsck\",\"mend\":true}");
+            assert_int_equal(got_bool(g, "ok"), i);
+            if (i == 0)
+                assert_non_null(strstr((const char *)g->bytes, "the tombstone of a stream"));
+        }
+        bed_free(&t.b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_stream_in_trouble),
         cmocka_unit_test(a_block_is_mended),
         cmocka_unit_test(a_block_and_its_hash_are_mended),
+        cmocka_unit_test(the_store_record),
+        cmocka_unit_test(the_mark_of_a_restore),
+        cmocka_unit_test(a_note_of_an_instance),
+        cmocka_unit_test(a_tombstone),
         cmocka_unit_test(the_end_of_a_held_stream_comes_back),
         cmocka_unit_test(the_end_is_altered),
         cmocka_unit_test(found_while_it_runs),
