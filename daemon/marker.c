@@ -35,13 +35,13 @@ static void machine(struct rn_buf *out) {
     rn_buf_free(&b);
 }
 
-/* Opens the file, and makes it when it is not there. It and its name are durable then, also when an earlier start
- * has made them and was killed. */
+/* Opens the file, and makes it when it is not there. Its name is durable then, also when an earlier start has made it
+ * and was killed; there is nothing else in it that could be lost. */
 static int open_file(int folder, const char *dir, struct runnel_err *err) {
     int fd = openat(folder, "marker", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return failed(err, dir, "cannot be opened");
-    if (fsync(fd) == 0 && fsync(folder) == 0)
+    if (fsync(folder) == 0)
         return fd;
     int rc = failed(err, dir, "cannot be synced");
     (void)close(fd);

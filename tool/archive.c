@@ -20,7 +20,8 @@ static const char magic[] = "runnel-backup 1\n";
 
 struct rn_archive {
     char *path;
-    FILE *file;
+    int fd;     /* written to; -1: none */
+    FILE *file; /* read from */
     EVP_MD_CTX *sum;
     uint64_t bytes, slices;
     uint8_t slice[RN_SLICE_MAX];
@@ -40,6 +41,7 @@ static struct rn_archive *make(const char *path) {
     struct rn_archive *a = calloc(1, sizeof *a);
     if (!a)
         return NULL;
+    a->fd = -1;
     a->path = strdup(path);
     a->sum = EVP_MD_CTX_new();
     if (a->path && a->sum && EVP_DigestInit_ex(a->sum, EVP_sha256(), NULL) == 1)
@@ -51,8 +53,10 @@ static struct rn_archive *make(const char *path) {
 void rn_archive_free(struct rn_archive *a) {
     if (!a)
         return;
+    if (a->fd >= 0)
+        (void)close(a->fd); /* what had to be on the disk is there already */
     if (a->file)
-        (void)fclose(a->file); /* what had to be on the disk is there already */
+        (void)fclose(a->file);
     EVP_MD_CTX_free(a->sum);
     free(a->path);
     free(a);
@@ -62,17 +66,12 @@ uint64_t rn_archive_bytes(const struct rn_archive *a) {
     return a->bytes;
 }
 
-static int open_file(const char *path, int flags, const char *mode, struct rn_archive **out, struct runnel_err *err) {
+static int open_file(const char *path, int flags, struct rn_archive **out, struct runnel_err *err) {
     struct rn_archive *a = make(path);
     if (!a)
         return rn_fail(err, RUNNEL_ENOMEM, "%s: no memory", path);
-    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0) {
-        a->file = fdopen(fd, mode);
-        if (!a->file)
-            (void)close(fd);
-    }
-    if (!a->file) {
+    a->fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (a->fd < 0) {
         int r = io_failed(a, "opened", err);
         rn_archive_free(a);
         return r;
@@ -83,18 +82,24 @@ static int open_file(const char *path, int flags, const char *mode, struct rn_ar
 
 /* ---- writing ---- */
 
-static int put(struct rn_archive *a, const void *p, size_t n, struct runnel_err *err) {
-    errno = 0;
-    if (fwrite(p, 1, n, a->file) != n)
+static int write_all(struct rn_archive *a, const void *p, size_t n, struct runnel_err *err) {
+    if (rn_write_all(a->fd, p, n) != 0)
         return io_failed(a, "written", err);
     a->bytes += n;
+    return 0;
+}
+
+static int put(struct rn_archive *a, const void *p, size_t n, struct runnel_err *err) {
+    int r = write_all(a, p, n, err);
+    if (r < 0)
+        return r;
     return EVP_DigestUpdate(a->sum, p, n) == 1 ? 0 : rn_fail(err, RUNNEL_ENOMEM, "%s: no memory", a->path);
 }
 
 int rn_archive_create(const char *path, const struct rn_archive_head *head, struct rn_archive **out,
                       struct runnel_err *err) {
     uint8_t b[HEAD_BYTES];
-    int r = open_file(path, O_WRONLY | O_CREAT | O_EXCL, "w", out, err);
+    int r = open_file(path, O_WRONLY | O_CREAT | O_EXCL, out, err);
     if (r < 0)
         return r;
     memcpy(b, magic, 16);
@@ -135,11 +140,10 @@ int rn_archive_finish(struct rn_archive *a, const struct rn_archive_head *head, 
         return r;
     if (EVP_DigestFinal_ex(a->sum, sum, &n) != 1)
         return rn_fail(err, RUNNEL_ENOMEM, "%s: no memory", a->path);
-    errno = 0;
-    if (fwrite(sum, 1, sizeof sum, a->file) != sizeof sum || fflush(a->file) != 0 || fsync(fileno(a->file)) != 0)
-        return io_failed(a, "written", err);
-    a->bytes += sizeof sum;
-    return 0;
+    r = write_all(a, sum, sizeof sum, err);
+    if (r == 0 && fsync(a->fd) != 0)
+        r = io_failed(a, "written", err);
+    return r;
 }
 
 /* ---- reading ---- */
@@ -227,10 +231,15 @@ static int check(struct rn_archive *a, struct rn_archive_head *head, struct rn_p
 
 int rn_archive_open(const char *path, struct rn_archive **out, struct rn_archive_head *head,
                     struct rn_progress *progress, struct runnel_err *err) {
-    int r = open_file(path, O_RDONLY, "r", out, err);
+    int r = open_file(path, O_RDONLY, out, err);
     if (r < 0)
         return r;
-    r = check(*out, head, progress, err);
+    (*out)->file = fdopen((*out)->fd, "r");
+    if ((*out)->file) {
+        (*out)->fd = -1; /* it is the file's now */
+        r = check(*out, head, progress, err);
+    } else
+        r = io_failed(*out, "opened", err);
     if (r < 0) {
         rn_archive_free(*out);
         *out = NULL;

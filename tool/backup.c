@@ -2,8 +2,8 @@
  * backup.c — runnel backup: a copy of all that the node holds, into a folder.
  * May touch: the node, by asking it; files, with the rights of whoever runs it.
  *
- * The files are written under other names and get theirs when all is on the disk, the records last: so a folder
- * with a file "records" is a whole backup.
+ * The files are written under other names and get theirs when all is on the disk, the records last, once the other
+ * names are there for good: so a folder with a file "records" is a whole backup, also when the power failed.
  */
 #include "base/base64.h"
 #include "tool/archive.h"
@@ -97,13 +97,14 @@ static int sync_folder(const char *path, struct runnel_err *err) {
     return r;
 }
 
-/* The entry of a folder that we made stands in the one above it. */
+/* The folder's own name stands in the one above it. It is made durable also when the folder was there: a backup that
+ * was cut off may have made it. Where we may not look into the one above, somebody else has made it. */
 static int sync_above(const struct backup *b, struct runnel_err *err) {
     char path[4096];
-    if (!b->made)
-        return 0;
     int n = snprintf(path, sizeof path, "%s/..", b->dir);
-    return n > 0 && (size_t)n < sizeof path ? sync_folder(path, err) : 0;
+    if (n < 0 || (size_t)n >= sizeof path)
+        return rn_fail(err, RUNNEL_ETOOBIG, "%s: the path is too long", b->dir);
+    return !b->made && access(path, R_OK) != 0 ? 0 : sync_folder(path, err);
 }
 
 /* ---- small files ---- */
@@ -115,15 +116,7 @@ static int write_file(const struct backup *b, int file, const void *p, size_t n,
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), r = 0;
     if (fd < 0)
         return io_failed(path, "made", err);
-    const char *from = p;
-    for (size_t left = n; r == 0 && left > 0;) {
-        ssize_t w = write(fd, from, left);
-        if (w < 0 && errno != EINTR)
-            r = io_failed(path, "written", err);
-        from += w > 0 ? w : 0;
-        left -= w > 0 ? (size_t)w : 0;
-    }
-    if (r == 0 && fsync(fd) != 0)
+    if (rn_write_all(fd, p, n) != 0 || fsync(fd) != 0)
         r = io_failed(path, "written", err);
     (void)close(fd);
     return r;
@@ -266,20 +259,26 @@ static int write_records(struct backup *b, struct runnel_err *err) {
 
 /* ---- all of it ---- */
 
-static int name_files(const struct backup *b, struct runnel_err *err) {
+static int name_file(const struct backup *b, int file, struct runnel_err *err) {
     char from[4096], to[4096];
-    int r = sync_folder(b->dir, err);
-    for (int i = 0; r == 0 && i < FILES; i++) {
-        if (i == IDENTITY && !b->copied)
-            continue;
-        r = path_of(b, i, 1, from, err);
-        if (r == 0)
-            r = path_of(b, i, 0, to, err);
-        if (r == 0 && rename(from, to) != 0)
-            r = io_failed(to, "made", err);
-    }
+    int r = path_of(b, file, 1, from, err);
     if (r == 0)
-        r = sync_folder(b->dir, err);
+        r = path_of(b, file, 0, to, err);
+    if (r == 0 && rename(from, to) != 0)
+        r = io_failed(to, "made", err);
+    return r;
+}
+
+static int name_files(const struct backup *b, struct runnel_err *err) {
+    int r = b->copied ? name_file(b, IDENTITY, err) : 0;
+    if (r == 0)
+        r = name_file(b, README, err);
+    if (r == 0)
+        r = sync_folder(b->dir, err); /* all else is there before the records */
+    if (r == 0)
+        r = name_file(b, RECORDS, err);
+    if (r == 0)
+        r = sync_folder(b->dir, err); /* and they are there too */
     return r == 0 ? sync_above(b, err) : r;
 }
 

@@ -10,16 +10,10 @@
 #define ENOUGH 65536u
 
 int rn_out_flush(struct rn_tool *t) {
-    size_t at = 0;
     if (t->out.failed && !t->out_errno)
         t->out_errno = ENOMEM;
-    while (at < t->out.n && !t->out_errno) {
-        ssize_t r = write(STDOUT_FILENO, t->out.p + at, t->out.n - at);
-        if (r >= 0)
-            at += (size_t)r;
-        else if (errno != EINTR)
-            t->out_errno = errno;
-    }
+    if (!t->out_errno && rn_write_all(STDOUT_FILENO, t->out.p, t->out.n) != 0)
+        t->out_errno = errno;
     rn_buf_clear(&t->out);
     return t->out_errno ? -1 : 0;
 }

@@ -188,6 +188,9 @@ int rn_csv_next(struct rn_csv *c, struct runnel_err *err);
 const char *rn_csv_field_at(const struct rn_csv *c, size_t i, size_t *n);
 void rn_csv_free(struct rn_csv *c);
 
+/* ---- write.c ---- */
+int rn_write_all(int fd, const void *p, size_t n); /* 0, or -1 and errno */
+
 /* ---- spool.c ---- */
 /* Reads `fd` to its end into a temporary file without a name, *out (FILE). `name` is for messages. 0 or an
  * exit code after saying why. */

@@ -72,13 +72,15 @@ def goes_on(node, ledger):
         p.sock.close()
 
 
-def check_note(node, ledger):
-    """The storage's note must say that there is one once something was acknowledged: else an empty one in its
-    place would pass for it."""
+def check_notes(node, ledger):
+    """The storage's note must say that there is one once something was acknowledged, and the identity that it has
+    had one: else an empty one in its place would pass for it."""
     path = node.disk.path + "/data/storage-main/lock"
     if ledger.streams:
         words = open(path).read().split() if os.path.exists(path) else []
         check(words[1:2] in (["open"], ["closed"]), "the note of the storage is lost:", words)
+        words = open(node.identity).read().split()[2:] if os.path.exists(node.identity) else ["no identity"]
+        check(words == ["used"], "the identity's note that it has had a store is lost:", words)
 
 
 def one(n, way, deaf=None, programs=(None, None), seed=0):
@@ -95,7 +97,7 @@ def one(n, way, deaf=None, programs=(None, None), seed=0):
                 goes_on(node, ledger)
                 node.kill()
             node.disk.crash("mix" if way == "mix" else "drop", rng)
-            check_note(node, ledger)
+            check_notes(node, ledger)
             check(node.check_alone(ledger), "it died")
             goes_on(node, ledger)
             node.stop()

@@ -22,9 +22,9 @@ tests_crash_aside_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 tests_crash_aside_LDADD = $(CONFORMANCE_LIBS)
 
 # syncs.py takes syncs out of the sources and builds that; scripts/check --long lets it do so with all of them.
-CRASH_TESTS = tests/crash/each.py tests/crash/rotated.py tests/crash/aside.py tests/crash/syncs.py
+CRASH_TESTS = tests/crash/each.py tests/crash/rotated.py tests/crash/aside.py tests/crash/archived.py tests/crash/syncs.py
 TESTS += $(CRASH_TESTS)
-$(CRASH_TESTS:.py=.log): tests/crash/volatile.la tests/crash/aside runneld $(plugin_LTLIBRARIES)
+$(CRASH_TESTS:.py=.log): tests/crash/volatile.la tests/crash/aside runneld runnel $(plugin_LTLIBRARIES)
 endif
-EXTRA_DIST += tests/crash/shim.py tests/crash/each.py tests/crash/rotated.py tests/crash/aside.py tests/crash/syncs.py \
-  tests/crash/syncs.txt tests/crash/disk.py tests/crash/node.py tests/crash/kills.py tests/crash/mutant.py tests/crash/run
+EXTRA_DIST += tests/crash/shim.py tests/crash/each.py tests/crash/rotated.py tests/crash/aside.py tests/crash/archived.py \
+  tests/crash/syncs.py tests/crash/syncs.txt tests/crash/disk.py tests/crash/node.py tests/crash/kills.py tests/crash/mutant.py tests/crash/run

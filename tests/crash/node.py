@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -374,19 +375,31 @@ class Node:
         return code
 
     def check_alone(self, ledger, **shim):
-        """Starts it without peers and holds what it has against the ledger; False when it died meanwhile."""
+        """Starts it without peers and holds what it has against the ledger; False when it died meanwhile. However
+        it ended before, it is no copy and has lost nothing: so it goes on by itself as the author of its streams,
+        and finds nothing to report, such as a store that is damaged and was moved aside."""
         if not self.start(self.alone, **shim):
             self.kill()
             return False
         try:
             held = read_node(self.sock)
+            author = self.author()
         except (ConnectionError, Failed):
             if self.running() or "AT" not in shim:
                 raise
             self.kill()
             return False
         ledger.compare(self.name, held)
+        if author["state"] != "confirmed":
+            raise Lost("%s: it takes itself for a copy, or for one that has lost its store: %s" % (self.name, author))
+        errors = re.findall(r"^\S+ error .*", self.daemon.log(), re.M)
+        if errors:
+            raise Lost("%s: a crash has damaged something: %s" % (self.name, errors[0]))
         return True
+
+    def author(self):
+        with Wire(self.sock) as w:
+            return w.ask("status")["author"]
 
 
 def clean(*nodes):

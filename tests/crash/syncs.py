@@ -9,8 +9,10 @@
 import os
 import re
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import archived  # noqa: E402
 import aside  # noqa: E402
 import each  # noqa: E402
 import mutant  # noqa: E402
@@ -23,14 +25,15 @@ LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "syncs.txt")
 ROOMS = ("daemon", "plugins", "core", "tool", "client")
 # What makes something durable, by itself or in the functions that do it for others.
 SYNC = re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range|msync|sync(?=\s*\()|O_D?SYNC|DB_TXN_(?:WRITE_)?(?:NO)?SYNC"
-                  r"|\w*_sync_(?:dir|name|folder|file))\b(?!\.h)")
+                  r"|(?:\w+_)?sync_(?:dir|name|folder|file|above))\b(?!\.h)")
 
 CHECKS = {"end": lambda **more: each.one(0, "drop", **more),
           "drop": lambda **more: each.all_of("drop", **more),
           "mix": lambda **more: each.all_of("mix", seeds=8, **more),
           "again": lambda **more: each.all_of("again", **more),
           "rotated": rotated.one,
-          "aside": lambda programs=None: aside.all_of(programs[1], seeds=4)}
+          "aside": lambda programs=None: aside.all_of(programs[1], seeds=4),
+          "archived": lambda programs=None: archived.all_of(seeds=8, program=programs[0])}
 
 
 def entries():
@@ -64,6 +67,8 @@ def calls():
 def every_sync_is_in_the_list(_):
     named = {}
     for e in entries():
+        check(e.get("by") in CHECKS and set(e) in ({"file", "take", "put", "by", "what"}, {"deaf", "put", "by", "what"}),
+              "syncs.txt: an entry needs the check that shows what it is for, and nothing that is not told at its top:", e)
         if "file" in e:
             text = open(os.path.join(SRC, e["file"])).read()
             check(text.count(e["take"]) == 1, "syncs.txt: in", e["file"], "this stands", text.count(e["take"]), "times:",
@@ -93,20 +98,20 @@ def without(e):
 
 def test_of(e):
     def test(_):
+        begun = time.monotonic()
         said = without(e)
-        print("#   found by %s: %s" % (e["by"], said.splitlines()[0]))
+        print("#   found by %s in %.0f s: %.300s" % (e["by"], time.monotonic() - begun, said.splitlines()[0]))
     test.__name__ = "%s, without: %s" % ((e["file"], e["take"]) if "file" in e else ("Berkeley DB", "its syncs of " + e["deaf"]))
     test.__name__ = test.__name__.replace("#", "")
     return test
 
 
-QUICK = ("end", "rotated")
+QUICK = ("end", "rotated", "drop", "archived")
 
 
 if __name__ == "__main__":
-    shown = [e for e in entries() if "by" in e]
     if sys.argv[1:2] == ["--all"] or len(sys.argv) == 1:
-        main([every_sync_is_in_the_list] + [test_of(e) for e in shown if len(sys.argv) > 1 or e["by"] in QUICK])
+        main([every_sync_is_in_the_list] + [test_of(e) for e in entries() if len(sys.argv) > 1 or e["by"] in QUICK])
     else:
         for number in sys.argv[1:]:
             print(without(entries()[int(number) - 1]))
