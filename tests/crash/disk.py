@@ -18,8 +18,9 @@ The model, which is weaker than the file systems that people use, on purpose:
 - A killed program alone loses nothing: the machine goes on, and what was not synced still is not. It
   stays at risk until the next sync, however many programs start and read it in between.
 
-`crash` draws such a state with a random generator. Three kinds: "drop" (nothing that is not synced stays),
-"moment" (all up to a random moment stays: a disk that keeps order), "mix" (as above, drawn).
+`crash` draws such a state with a random generator. Four kinds: "drop" (nothing that is not synced stays),
+"moment" (all up to a random moment stays: a disk that keeps order), "mix" (as above, drawn), "last" (all bytes,
+and of the changes of names only the last one: the disk that minds order the least).
 
 The state is put into the real folder in place, so that inodes stay what they were.
 """
@@ -29,7 +30,7 @@ import struct
 
 from tap import Failed, check
 
-KINDS = ("drop", "moment", "mix")
+KINDS = ("drop", "moment", "mix", "last")
 
 
 class File:
@@ -283,16 +284,21 @@ class Disk:
                     [p[0] for w in self.inodes.values() if isinstance(w, File) for p in w.pending] + [self.moment])
         moment = rng.randint(first, self.moment)
         mostly = rng.choice((0.1, 0.5, 0.9))
+        newest = max((c.moment for c in self.pending), default=0)
 
         def keeps(change_moment):
             if kind == "moment":
                 return change_moment <= moment
+            if kind == "last":
+                return change_moment == newest
             return kind == "mix" and rng.random() < mostly
 
         def choose(file):
             def of(changes):
                 if kind == "drop":
                     return 0
+                if kind == "last":
+                    return len(changes)
                 if kind == "moment":
                     return sum(file.pending[k - 1][0] <= moment for k in changes)
                 return len(changes) if rng.random() < mostly else rng.randint(0, len(changes))
