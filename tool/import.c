@@ -6,8 +6,8 @@
  * finds. It is read twice. First all rows are checked, those from the place on against what the stream
  * holds there; so a bad row, or a file that is another one, is found before anything is published. Then
  * what is not held yet is published, each batch at the seq where it belongs: nothing can come between,
- * and a batch that fails fails all behind it. What is cut off leaves a beginning, and the next import
- * goes on behind it.
+ * and a batch that fails fails all behind it. A node that is restarted meanwhile is waited for. What is cut
+ * off leaves a beginning, and the next import goes on behind it.
  */
 #include "tool/batch.h"
 #include "tool/rows.h"
@@ -322,11 +322,13 @@ static int run(struct import *m) {
 
 int rn_cmd_import(struct rn_tool *t) {
     struct import m = {.tool = t, .skip = rn_arg(t, "skip-refused") != NULL};
+    t->progress = &m.progress;
     int r = rn_rows_open(&m.rows, t, t->words[1]);
     if (r == 0)
         r = rn_resolve(t, t->words[0], &m.stream);
     if (r == 0)
         r = run(&m);
+    t->progress = NULL;
     rn_rows_free(&m.rows);
     return r;
 }

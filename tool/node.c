@@ -4,6 +4,7 @@
  */
 #include "tool/tool.h"
 #include <config.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,20 +14,33 @@ int rn_exit_of(const struct runnel_err *err) {
     return err->code == RUNNEL_ECLOSED || err->code == RUNNEL_ETIMEOUT ? RN_EXIT_NODE : RN_EXIT_ERROR;
 }
 
-/* What goes on until it is interrupted, or until its input ends, goes on when the node is restarted too. */
+/* What goes on until it is interrupted, or until its input ends, goes on when the node is restarted too. An import
+ * says of each observation where it belongs, so that repeating it is safe. */
 static int stays(const struct rn_tool *t) {
-    return t->command->run == rn_cmd_follow ||
+    return t->command->run == rn_cmd_follow || t->command->run == rn_cmd_import ||
            (t->command->run == rn_cmd_publish && t->n_words == 2 && strcmp(t->words[1], "-") == 0);
+}
+
+/* Who waits is told so once, also in a log; then only those who look on are told of each attempt. */
+static void tell_away(struct rn_tool *t, const struct runnel_err *err) {
+    if (t->away || t->json)
+        rn_note(t, "%s; trying again", err->msg);
+    else
+        (void)fprintf(stderr, "runnel: %s; waiting for the node and trying again\n", err->msg);
+    t->away = 1;
 }
 
 static void on_state(void *arg, enum runnel_state state, const struct runnel_err *err) {
     struct rn_tool *t = arg;
+    if (t->progress)
+        rn_progress_hide(t->progress);
     if (state == RUNNEL_CONNECTED) {
-        if (t->connected)
-            rn_note(t, "the node is there again");
+        if (t->away && !t->json)
+            (void)fprintf(stderr, "runnel: the node is there again\n");
         t->connected = 1;
+        t->away = 0;
     } else if (state == RUNNEL_LOST) {
-        rn_note(t, "%s; trying again", err->msg);
+        tell_away(t, err);
     } else {
         t->lost = 1;
         t->why = *err;

@@ -23,6 +23,7 @@ enum rn_exit {
 };
 
 struct rn_tool;
+struct rn_progress;
 
 struct rn_tool_option {
     const char *name; /* without the dashes */
@@ -58,7 +59,9 @@ struct rn_tool {
     /* the session */
     struct event_base *base;
     struct runnel_client *client;
-    int connected, lost; /* there was a session; there will be none any more */
+    int connected, lost;          /* there was a session; there will be none any more */
+    int away;                     /* there is none now, and that was said */
+    struct rn_progress *progress; /* the bar that makes way for what is said meanwhile; may be NULL */
     struct runnel_err why;
 };
 

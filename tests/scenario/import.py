@@ -8,7 +8,7 @@ import sys
 import time
 
 from pair import RUNNEL, Node, nodes
-from tap import DEADLINE, check, environment, equal, main
+from tap import DEADLINE, check, environment, equal, main, until
 
 NS = 10**9
 
@@ -366,6 +366,48 @@ def killed_anywhere(f):
         check(cuts > 0, "no import was cut off in its middle")
 
 
+def kills_under(n, p, stream, kills):
+    """Kills the daemon when an import has begun to publish, and again as soon as it says that it goes on, or a
+    little later. How often before it ended, and what it said."""
+    r, said = random.Random(1), ""
+    until(lambda: p.poll() is not None or n.count(stream) > 0, "the import publishes")
+    for k in range(kills):
+        if p.poll() is not None:
+            return k, said
+        n.kill()
+        n.start()
+        for line in p.stderr:
+            said += line
+            if "there again" in line:
+                break
+        time.sleep(r.random() * 0.02)  # a random point, not a hope: each is right
+    return kills, said
+
+
+def one_import_over_ten_kills(f):
+    """The daemon is killed ten times under one import, which says that it waits and brings in each row once."""
+    n = Files(f, "n")
+    with nodes(n):
+        for rows in (1 << 19, 1 << 21):  # one that lasts long enough
+            data = b"time,value\n" + b"".join(b"%s,%d\n" % (stamp(i * NS).encode(), i) for i in range(rows))
+            stream, path = n.make("rows%d" % rows), n.path("ten.csv", data)
+            p = n.popen("import", stream, path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            try:
+                kills, said = kills_under(n, p, stream, 10)
+                out, err = p.communicate(timeout=4 * DEADLINE)
+            finally:
+                p.kill()
+                p.wait()
+            equal((p.returncode, out), (0, "imported %d observations, #0 to #%d\n" % (rows, rows - 1)), said + err)
+            check(n.export(stream) == data, "the export of", stream, "is not the file")
+            equal(err, "")
+            equal(said.count("waiting for the node"), said.count("there again"), said)
+            if said.count("there again") == 10:
+                print("# 10 kills under an import of %d rows" % rows)
+                return
+        check(False, "no import lasted long enough for ten kills")
+
+
 main([every_value_there_and_back, an_empty_stream_there_and_back, another_file_is_refused_with_both_values,
       files_one_after_another, equal_times, rows_left_out_are_left_out_again, a_row_of_the_future_left_out_before,
-      standard_input_and_pipes, a_big_file_in_little_memory, killed_anywhere])
+      standard_input_and_pipes, a_big_file_in_little_memory, killed_anywhere, one_import_over_ten_kills])
