@@ -4,43 +4,40 @@
  */
 #include "base/err.h"
 #include "client/easy.h"
+#include "data/block.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define WINDOW ((uint64_t)1 << 20) /* as a follow has it when nothing is said */
 
-/* One that has come; its value stands in `values`. */
+/* Observations one behind the other, in the entries of a run: they take about what they took on the wire. */
 struct kept {
-    uint64_t seq;
-    int64_t time;
-    size_t at, n;
+    struct rn_buf entries;
+    uint64_t seq;       /* of the first */
+    int64_t base, last; /* times of the first and of the last */
 };
 
+/* What is read stays where it is while calls on the handle let more come: that is kept apart. */
 struct runnel_easy_follow {
     struct rn_list link;
     struct runnel_easy *easy;
     struct runnel_follow *follow; /* NULL once it is over */
-    struct rn_buf values;
-    struct kept *v;
-    size_t n, cap, taken;
+    struct kept coming, reading;
+    struct rn_cursor next; /* in `reading` */
     uint64_t window;
     int paused, over, failed;
     int ready; /* something has come, or it is over */
     struct runnel_err err;
 };
 
-static int make_room(struct runnel_easy_follow *f, size_t n) {
-    size_t cap = f->cap ? f->cap : 256;
-    while (cap < f->n + n)
-        cap *= 2;
-    if (cap == f->cap)
-        return 0;
-    struct kept *v = realloc(f->v, cap * sizeof *v);
-    if (!v)
-        return -RUNNEL_ENOMEM;
-    f->v = v;
-    f->cap = cap;
-    return 0;
+static int keep(struct kept *k, const struct runnel_observation *o) {
+    if (k->entries.n == 0) {
+        k->seq = o->seq;
+        k->base = k->last = o->time;
+    }
+    int r = rn_entry_add(&k->entries, k->last, o->time, o->value);
+    k->last = o->time;
+    return r;
 }
 
 static void no_memory(struct runnel_easy_follow *f) {
@@ -50,27 +47,25 @@ static void no_memory(struct runnel_easy_follow *f) {
     f->follow = NULL;
 }
 
+static int is_full(const struct runnel_easy_follow *f) {
+    return f->coming.entries.n + f->reading.entries.n > f->window;
+}
+
 static void on_observations(void *arg, const struct runnel_observation *o, size_t n) {
     struct runnel_easy_follow *f = arg;
     f->ready = 1;
-    if (make_room(f, n) < 0) {
-        no_memory(f);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct kept k = {.seq = o[i].seq, .time = o[i].time, .at = f->values.n, .n = o[i].value.n};
-        if (rn_buf_add(&f->values, o[i].value.p, o[i].value.n) < 0) {
+    for (size_t i = 0; i < n; i++)
+        if (keep(&f->coming, &o[i]) < 0) {
             no_memory(f);
             return;
         }
-        f->v[f->n++] = k;
-    }
-    if (!f->paused && f->values.n > f->window) {
+    if (!f->paused && is_full(f)) {
         f->paused = 1;
         runnel_follow_pause(f->follow);
     }
 }
 
+/* RUNNEL_ETIMEOUT says that a follow goes on, so it cannot say why one has ended. */
 static void on_end(void *arg, uint64_t next, const struct runnel_err *err) {
     struct runnel_easy_follow *f = arg;
     (void)next;
@@ -79,6 +74,8 @@ static void on_end(void *arg, uint64_t next, const struct runnel_err *err) {
     f->failed = err != NULL;
     if (err)
         f->err = *err;
+    if (f->err.code == RUNNEL_ETIMEOUT)
+        f->err.code = RUNNEL_ECLOSED;
 }
 
 int runnel_easy_follow(struct runnel_easy *e, const char *stream, const struct runnel_follow_options *options,
@@ -110,8 +107,8 @@ void runnel_easy_unfollow(struct runnel_easy_follow *f) {
     if (f->follow)
         runnel_unfollow(f->follow);
     rn_list_del(&f->link);
-    rn_buf_free(&f->values);
-    free(f->v);
+    rn_buf_free(&f->coming.entries);
+    rn_buf_free(&f->reading.entries);
     free(f);
 }
 
@@ -120,28 +117,41 @@ void rn_easy_drop_follows(struct runnel_easy *e) {
         runnel_easy_unfollow(rn_list_of(e->follows.next, struct runnel_easy_follow, link));
 }
 
-/* All of what was kept has been taken: there is room again. */
-static void start_over(struct runnel_easy_follow *f) {
-    f->n = f->taken = 0;
+/* All that was read is done with: what has come meanwhile is next, and there is room again. */
+static void turn_over(struct runnel_easy_follow *f) {
+    struct kept done = f->reading;
+    rn_buf_clear(&done.entries);
+    f->reading = f->coming;
+    f->coming = done;
     f->ready = f->over;
-    rn_buf_clear(&f->values);
-    if (f->paused && f->follow)
+    rn_cursor_init(&f->next, f->reading.entries.p, f->reading.entries.n, f->reading.seq, f->reading.base);
+    if (f->paused && f->follow && !is_full(f)) {
+        f->paused = 0;
         runnel_follow_resume(f->follow);
-    f->paused = 0;
+    }
+}
+
+/* The next of what is read: 1, or 0 when that is all. */
+static int take(struct runnel_easy_follow *f, struct runnel_observation *o) {
+    struct rn_obs next;
+    if (f->next.at == f->next.n || rn_cursor_next(&f->next, &next, NULL) <= 0)
+        return 0;
+    *o = (struct runnel_observation){.seq = next.seq, .time = next.time, .value = next.value};
+    return 1;
 }
 
 int runnel_easy_next(struct runnel_easy_follow *f, int64_t wait, struct runnel_observation *o, struct runnel_err *err) {
-    if (f->taken == f->n) {
-        start_over(f);
-        int r = rn_easy_wait(f->easy, &f->ready, wait, err);
-        if (r < 0)
-            return r;
-    }
-    if (f->taken < f->n) {
-        const struct kept *k = &f->v[f->taken++];
-        *o = (struct runnel_observation){.seq = k->seq, .time = k->time, .value = {f->values.p + k->at, k->n}};
+    if (take(f, o))
         return 1;
-    }
+    turn_over(f);
+    if (take(f, o))
+        return 1;
+    int r = rn_easy_wait(f->easy, &f->ready, wait, err);
+    if (r < 0)
+        return r;
+    turn_over(f);
+    if (take(f, o))
+        return 1;
     return f->failed ? rn_err_copy(err, &f->err) : 0;
 }
 

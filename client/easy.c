@@ -56,6 +56,8 @@ static void on_state(void *arg, enum runnel_state state, const struct runnel_err
     e->closed = state == RUNNEL_CLOSED;
     if (err)
         e->why = *err;
+    if (e->closed && e->why.code == RUNNEL_ETIMEOUT)
+        e->why.code = RUNNEL_ECLOSED; /* who is told of a time-out may wait on; here there is nothing to wait for */
 }
 
 static int open_client(struct runnel_easy *e, const char *address, const struct runnel_client_options *options,
@@ -153,7 +155,7 @@ static int settle(struct runnel_easy *e, struct question *q, int r, struct runne
     if (r == 0 && q->bytes.failed)
         r = rn_fail(err, RUNNEL_ENOMEM, "no memory for an answer");
     else if (r == 0 && q->failed)
-        r = rn_err_copy(err, &q->err);
+        r = rn_err_copy(err, e->closed && q->err.code == RUNNEL_ETIMEOUT ? &e->why : &q->err);
     if (r < 0 && q->done)
         question_free(q);
     else if (r < 0)
@@ -327,6 +329,8 @@ int runnel_easy_publish_many(struct runnel_easy *e, const char *stream, uint64_t
         r = publish_part(e, &id, seq == RUNNEL_ANY ? seq : seq + at, o + at, k, &all, err);
         at += k;
     }
+    if (r == -RUNNEL_ENOTFOUND)
+        e->name[0] = 0; /* the name may mean another stream by now */
     if (made)
         *made = all;
     return r;

@@ -32,13 +32,15 @@ struct runnel_easy_follow; /* opaque; belongs to its handle */
 
 /* Opens a handle and waits until the node has answered. `address` as runnel_client_new takes it; NULL: what
  * the environment variable RUNNEL_NODE holds, else unix:///run/runnel/runnel.sock. `options` may be NULL;
- * with RUNNEL_CLIENT_WAIT the node need not be there yet. -RUNNEL_EINVALID, -RUNNEL_EIO. */
+ * with RUNNEL_CLIENT_WAIT the node need not be there yet. It waits 30 s at most; connect_limit and retry_limit of
+ * the options may end it sooner. -RUNNEL_EINVALID, -RUNNEL_EIO. */
 RUNNEL_API int runnel_easy_open(const char *address, const struct runnel_client_options *options,
                                 struct runnel_easy **out, struct runnel_err *err);
 /* Ends its follows too, and gives everything back. NULL is harmless. */
 RUNNEL_API void runnel_easy_close(struct runnel_easy *e);
 /* How long a call waits, in ns [30 s], over lost sessions and all; negative: for ever. Then it returns
- * -RUNNEL_ETIMEOUT, and what had been asked may still be done. */
+ * -RUNNEL_ETIMEOUT, and what had been asked may still be done: its answer is dropped, but a publish is in the
+ * stream then, and publishing the same again adds it a second time, unless both say the same `seq`. */
 RUNNEL_API void runnel_easy_limit(struct runnel_easy *e, int64_t ns);
 
 /* Asks a method of doc/protocol.md, as runnel_client_request. `json` may be NULL. *answer is the answer's JSON
@@ -54,8 +56,8 @@ RUNNEL_API int runnel_easy_create(struct runnel_easy *e, const char *descriptor,
 RUNNEL_API int runnel_easy_publish(struct runnel_easy *e, const char *stream, int64_t time, const char *value,
                                    struct runnel_published *made, struct runnel_err *err);
 /* Appends any number, in as many parts as they need, each of them all or none, the next one after the one
- * before is durable. `seq` is that of the first, or RUNNEL_ANY, see runnel_publish. *made (may be NULL)
- * tells where they went, and when a part failed how many are in before it (`count`). */
+ * before is durable; the limit counts anew for each. `seq` is that of the first, or RUNNEL_ANY, see runnel_publish.
+ * *made (may be NULL) tells where they went, and when a part failed how many are in before it (`count`). */
 RUNNEL_API int runnel_easy_publish_many(struct runnel_easy *e, const char *stream, uint64_t seq,
                                         const struct runnel_observation *o, size_t n, struct runnel_published *made,
                                         struct runnel_err *err);
@@ -70,14 +72,15 @@ RUNNEL_API int runnel_easy_history(struct runnel_easy *e, const char *stream,
                                    struct runnel_err *err);
 
 /* Follows a stream: begins it and returns at once; errors of the node come from runnel_easy_next. A reader that
- * is slower than the stream holds back the node, not the other follows: about twice the window is kept here. */
+ * is slower than the stream holds back the node, not the other follows: about twice the window is kept here.
+ * Several follows of a handle are read in turns, each with a short `wait`. */
 RUNNEL_API int runnel_easy_follow(struct runnel_easy *e, const char *stream,
                                   const struct runnel_follow_options *options, struct runnel_easy_follow **out,
                                   struct runnel_err *err);
-/* The next observation: 1 and *o, whose value is good until the next call on the follow; 0 when the end that
- * was asked for is reached; -RUNNEL_ETIMEOUT when none has come within `wait` ns (0: what is there already
- * or can be read at once; negative: for ever) and the follow goes on; another code when it failed, and
- * then again and again. */
+/* The next observation: 1 and *o, whose value is good until the next call on the follow, whatever is called on the
+ * handle meanwhile; 0 when the end that was asked for is reached; -RUNNEL_ETIMEOUT when none has come within `wait` ns
+ * (0: what is there already or can be read at once; negative: for ever) and the follow goes on; another code when it
+ * failed, and then again and again. */
 RUNNEL_API int runnel_easy_next(struct runnel_easy_follow *f, int64_t wait, struct runnel_observation *o,
                                 struct runnel_err *err);
 RUNNEL_API void runnel_easy_unfollow(struct runnel_easy_follow *f); /* NULL is harmless */

@@ -2,7 +2,7 @@
 # tests/unit/client.mk — the unit tests of librunnel, against a node that says what it is told to.
 # May touch: the build folder.
 CLIENT_TESTS = tests/unit/client-session tests/unit/client-publish tests/unit/client-follow \
-  tests/unit/client-retry
+  tests/unit/client-retry tests/unit/client-easy
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 CLIENT_TEST_CPPFLAGS = $(UNIT_CPPFLAGS) $(LIBEVENT_CFLAGS)
@@ -21,3 +21,7 @@ tests_unit_client_retry_SOURCES = tests/unit/client-retry.c tests/unit/model.h t
   client/backoff.c $(CLIENT_PEER)
 tests_unit_client_retry_CPPFLAGS = $(CLIENT_TEST_CPPFLAGS)
 tests_unit_client_retry_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_client_easy_SOURCES = tests/unit/client-easy.c $(CLIENT_PEER)
+tests_unit_client_easy_CPPFLAGS = $(CLIENT_TEST_CPPFLAGS)
+tests_unit_client_easy_CFLAGS = $(AM_CFLAGS) -pthread
+tests_unit_client_easy_LDADD = $(CLIENT_TEST_LIBS)

@@ -86,13 +86,17 @@ void peer_client(struct peer *p, const struct runnel_client_options *options) {
     assert_true(p->fd >= 0);
 }
 
-/* Both hellos; the client is connected then. */
-static void greet(struct peer *p) {
-    int before = p->connected;
+static void exchange_hellos(struct peer *p) {
     assert_int_equal(peer_frame(p).type, RN_FRAME_HELLO);
     peer_json(p, RN_FRAME_HELLO, 0,
               "{\"runnel\":[1],\"node\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\","
               "\"nonce\":\"00000000000000000000000000000000\",\"agent\":\"peer/1\"}");
+}
+
+/* Both hellos; the client is connected then. */
+static void greet(struct peer *p) {
+    int before = p->connected;
+    exchange_hellos(p);
     while (p->connected == before)
         peer_turn(p);
 }
@@ -110,7 +114,7 @@ void peer_start_staying(struct peer *p, const struct runnel_client_options *opti
     greet(p);
 }
 
-void peer_again(struct peer *p) {
+static void next_session(struct peer *p) {
     int64_t end = now_ms() + 10000;
     struct pollfd pf = {.fd = p->listener, .events = POLLIN};
     peer_hang_up(p);
@@ -122,7 +126,16 @@ void peer_again(struct peer *p) {
     }
     p->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(p->fd >= 0);
+}
+
+void peer_again(struct peer *p) {
+    next_session(p);
     greet(p);
+}
+
+void peer_meet(struct peer *p) {
+    next_session(p);
+    exchange_hellos(p);
 }
 
 void peer_turn(struct peer *p) {

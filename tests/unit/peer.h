@@ -35,6 +35,8 @@ void peer_start(struct peer *p, const struct runnel_client_options *options);
 void peer_start_staying(struct peer *p, const struct runnel_client_options *options);
 /* Waits for the client's next session and exchanges the hellos in it. */
 void peer_again(struct peer *p);
+/* The same, for a client that another thread runs: one that was not made here. */
+void peer_meet(struct peer *p);
 
 /* Runs the loop until *flag is not 0; fails the test after 10 s. */
 void peer_until(struct peer *p, const int *flag);
