@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <runnel/easy.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -324,7 +323,7 @@ static void a_publish_given_up_then_repeated(void **state) {
 /* ---- a reader that pauses ---- */
 
 #define WINDOW 65536u
-#define MADE 60000u
+#define MADE 200000u
 
 struct sending {
     uint64_t follow, credit, seq;
@@ -332,16 +331,14 @@ struct sending {
     int done;
 };
 
-/* One observation of a few bytes, its value its seq: what is kept for it must not be many times that. */
+/* Observations of three bytes, a digit of the seq the value: what is kept for one must not be many times that. */
 static void send_some(struct peer *p, struct sending *x) {
     while (!x->done && x->credit > 4096 && x->seq < MADE) {
         struct rn_buf entries = {0}, b = {0};
         for (uint64_t i = 0, n = MADE - x->seq < 100 ? MADE - x->seq : 100; i < n; i++) {
-            char text[24];
-            int k = snprintf(text, sizeof text, "%llu", (unsigned long long)(x->seq + i));
-            assert_int_equal(rn_entry_add(&entries, 0, i == 0 && x->seq % 1000 == 0 ? 1 : 0,
-                                          (struct runnel_bytes){(const uint8_t *)text, (size_t)k}),
-                             0);
+            const uint8_t digit = (uint8_t)('0' + (x->seq + i) % 10);
+            assert_int_equal(
+                rn_entry_add(&entries, 0, i == 0 && x->seq % 1000 == 0 ? 1 : 0, (struct runnel_bytes){&digit, 1}), 0);
         }
         assert_int_equal(rn_frame_data(&b, x->follow, x->seq, (int64_t)((x->seq + 999) / 1000), rn_buf_bytes(&entries)),
                          0);
@@ -353,7 +350,7 @@ static void send_some(struct peer *p, struct sending *x) {
     }
     if (x->seq == MADE && !x->done) {
         x->done = 1;
-        peer_json(p, RN_FRAME_STATE, x->follow, "{\"end\":\"done\",\"next\":60000}");
+        peer_json(p, RN_FRAME_STATE, x->follow, "{\"end\":\"done\",\"next\":200000}");
     }
 }
 
@@ -363,7 +360,7 @@ static void crediting_node(struct scene *s) {
     peer_meet(&s->p);
     x.follow = peer_request(&s->p, "{\"method\":\"follow\",\"stream\":\"" ID "\",\"credit\":65536}");
     x.credit = WINDOW;
-    peer_json(&s->p, RN_FRAME_ANSWER, x.follow, "{\"stream\":\"" ID "\",\"from\":0,\"count\":60000,\"live\":false}");
+    peer_json(&s->p, RN_FRAME_ANSWER, x.follow, "{\"stream\":\"" ID "\",\"from\":0,\"count\":200000,\"live\":false}");
     for (;;) {
         struct pollfd pf = {.fd = s->p.fd, .events = POLLIN};
         send_some(&s->p, &x);
@@ -398,16 +395,14 @@ struct reading {
 /* Checks it, and now and then makes calls that let more come: the value must stay as it is. */
 static int each(void *arg, const struct runnel_observation *o) {
     struct reading *r = arg;
-    char text[24];
-    int k = snprintf(text, sizeof text, "%llu", (unsigned long long)r->n);
     assert_int_equal(o->seq, r->n);
     assert_int_equal(o->time, (int64_t)(r->n / 1000 + 1));
     if (r->n % 5000 == 77) {
         look_around(r->s, 40);
         assert_true(r->s->ahead - r->read <= 2 * WINDOW + 4096);
     }
-    assert_int_equal(o->value.n, k);
-    assert_memory_equal(o->value.p, text, o->value.n);
+    assert_int_equal(o->value.n, 1);
+    assert_int_equal(o->value.p[0], '0' + r->n % 10);
     r->n++;
     r->read += o->value.n + 2;
     return 0;
