@@ -2,7 +2,7 @@
 # tests/unit/client.mk — the unit tests of librunnel, against a node that says what it is told to.
 # May touch: the build folder.
 CLIENT_TESTS = tests/unit/client-session tests/unit/client-publish tests/unit/client-follow \
-  tests/unit/client-retry tests/unit/client-easy
+  tests/unit/client-retry tests/unit/client-easy tests/unit/client-placing
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 CLIENT_TEST_CPPFLAGS = $(UNIT_CPPFLAGS) $(LIBEVENT_CFLAGS)
@@ -25,3 +25,6 @@ tests_unit_client_easy_SOURCES = tests/unit/client-easy.c $(CLIENT_PEER)
 tests_unit_client_easy_CPPFLAGS = $(CLIENT_TEST_CPPFLAGS)
 tests_unit_client_easy_CFLAGS = $(AM_CFLAGS) -pthread
 tests_unit_client_easy_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_client_placing_SOURCES = tests/unit/client-placing.c tests/unit/model.h tests/unit/model.c $(CLIENT_PEER)
+tests_unit_client_placing_CPPFLAGS = $(CLIENT_TEST_CPPFLAGS)
+tests_unit_client_placing_LDADD = $(CLIENT_TEST_LIBS)
