@@ -134,6 +134,23 @@ static void its_place_is_taken(void **state) {
     end(&l);
 }
 
+static void two_others_and_no_room(struct life *l) {
+    two_others(l);
+    l->m.full = 1;
+}
+
+/* At the new place it was never before: what the node says of it there is known. */
+static void its_new_place_is_refused(void **state) {
+    struct life l;
+    (void)state;
+    begin(&l, 1, two_others_and_no_room);
+    settle(&l);
+    assert_int_equal(l.code[2], RUNNEL_EFULL);
+    model_late(&l.m);
+    assert_int_equal(model_holds(&l.m, "2"), 0);
+    end(&l);
+}
+
 /* ---- the session is lost again, after any number of further frames ---- */
 
 static void cut_again(void **state) {
@@ -189,6 +206,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_arrives_after_all),
         cmocka_unit_test(its_place_is_taken),
+        cmocka_unit_test(its_new_place_is_refused),
         cmocka_unit_test(cut_again),
         cmocka_unit_test(what_is_under_way_proves_nothing),
     };
