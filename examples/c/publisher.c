@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
     struct runnel_published made;
     struct runnel_err err;
     struct runnel_id id;
-    char descriptor[512], stream[RUNNEL_ID_TEXT], line[4096];
+    char descriptor[512], stream[RUNNEL_ID_TEXT], line[16387];
     int code = 0;
     if (argc != 3) {
         fprintf(stderr, "usage: publisher SOURCE STREAM\n");
@@ -38,6 +38,7 @@ int main(int argc, char **argv) {
         return failed("create", &err);
     }
     runnel_id_format(&id, stream);
+    /* a value has 16384 bytes at most: of a longer line the first piece is too long already, and refused */
     while (code == 0 && fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\r\n")] = 0;
         if (*line == 0)

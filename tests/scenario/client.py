@@ -99,6 +99,8 @@ def examples_do_what_they_say(f):
         code, out, err = publish("warm\n")
         equal((code, out), (1, ""))
         check("found 'w', want a value" in err, err)
+        code, out, err = publish("1" * 20000 + "\n")  # longer than any value: no piece of it is one
+        equal((code, out), (1, ""))
         equal([v for _, _, v in node.history(stream)], [21.5, "warm"])
         p = subprocess.Popen([example("follower"), stream], stdout=subprocess.PIPE, text=True, env=env)
         try:
