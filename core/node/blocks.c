@@ -165,7 +165,8 @@ static void finish_failed(struct reading *r, const struct runnel_err *err, const
     rn_wrap(&why, "stream %s: block %llu (#%llu to #%llu) cannot be read from the store",
             rn_id_format(&r->stream->desc->id, id), (unsigned long long)r->k, (unsigned long long)r->k * RN_MAX_BLOCK,
             (unsigned long long)r->k * RN_MAX_BLOCK + RN_MAX_BLOCK - 1);
-    rn_stream_log(r->stream, RUNNEL_ERROR, "store", "%s", why.msg);
+    if (rn_quiet_may(&r->stream->node->damage, id))
+        rn_stream_log(r->stream, RUNNEL_ERROR, "store", "%s", why.msg);
     finish(r, &why);
 }
 

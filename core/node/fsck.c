@@ -440,13 +440,13 @@ static void tell_streams(struct fsck *f) {
         if (rn_stream_find(f->node, &id))
             continue; /* it has been brought back */
         f->lost = 1;
-        tell(f,
-             &(struct finding){.kind = "lost",
-                               .id = &id,
-                               .block = UINT64_MAX,
-                               .message = "its record in the store is damaged: nothing of it is served",
-                               .remedy = "subscribe to it, if it is by another author, and it is fetched again; else "
-                                         "a peer or a backup has it"});
+        tell(f, &(struct finding){
+                    .kind = "lost",
+                    .id = &id,
+                    .block = UINT64_MAX,
+                    .message = "its record in the store is damaged or could not be written: nothing of it is served",
+                    .remedy = "subscribe to it, if it is by another author, and it is fetched again; else "
+                              "a peer or a backup has it"});
     }
     rn_map_for (e, f->node->streams) {
         const struct rn_stream *s = e->val;

@@ -68,6 +68,7 @@ struct rn_node {
     struct rn_task reap;
     size_t n_sessions, n_follows;
     struct rn_quiet chatter; /* of what accepted sessions make it log */
+    struct rn_quiet damage;  /* of what who reads damaged streams makes it log */
     struct rn_map *peers;    /* address → struct rn_peer */
     uint64_t next_accepted;
 

@@ -127,10 +127,6 @@ int rn_mend_called_back(struct rn_mend *m) {
     return 1;
 }
 
-uint64_t rn_mend_waiting(const struct rn_stream *s) {
-    return s->mend ? s->mend->n_items : 0;
-}
-
 /* ---- trying again ---- */
 
 void rn_mend_round_in(struct rn_mend *m, int64_t ns) {
@@ -247,5 +243,6 @@ void rn_mend_tree(struct rn_stream *s, struct runnel_err *err) {
     (void)snprintf(text, sizeof text, "%.300s", err->msg);
     rn_fail(err, RUNNEL_EDAMAGED, "stream %s: %s%s", rn_id_format(&s->desc->id, id), text,
             begun ? "; it is being made again: ask again" : "");
-    rn_stream_log(s, RUNNEL_ERROR, "store", "%s", err->msg);
+    if (rn_quiet_may(&s->node->damage, id))
+        rn_stream_log(s, RUNNEL_ERROR, "store", "%s", err->msg);
 }

@@ -34,8 +34,6 @@ int rn_mend_block(struct rn_stream *s, uint64_t k, struct rn_mend_wait *w);
 /* Has the hashes of the tree made again where they are damaged, from the leaves and blocks, and proven. Nobody waits
  * for it; harmless when nothing is damaged. `err` is what was found: it becomes what a reader is told. */
 void rn_mend_tree(struct rn_stream *s, struct runnel_err *err);
-/* How many blocks of the stream wait to be mended. */
-uint64_t rn_mend_waiting(const struct rn_stream *s);
 /* The stream is dropped. */
 void rn_mend_stop(struct rn_stream *s);
 /* From discovery: the whole list for a watch. */

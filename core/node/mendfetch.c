@@ -9,8 +9,9 @@
 
 void rn_mend_refuse(struct rn_mend *m, const struct runnel_err *why) {
     char id[RN_ID_TEXT];
-    rn_stream_log(m->stream, RUNNEL_INFO, "store", "stream %s: block %llu: %s does not give it: %s", rn_mend_id(m, id),
-                  (unsigned long long)rn_mend_at_hand(m)->k, m->provider ? m->provider : "a peer", why->msg);
+    if (rn_quiet_may(&m->stream->node->damage, rn_mend_id(m, id)))
+        rn_stream_log(m->stream, RUNNEL_INFO, "store", "stream %s: block %llu: %s does not give it: %s", id,
+                      (unsigned long long)rn_mend_at_hand(m)->k, m->provider ? m->provider : "a peer", why->msg);
     rn_mend_next_provider(m);
 }
 

@@ -93,7 +93,8 @@ int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const stru
     n->registry = registry;
     n->id = *id;
     rn_loop_init(&n->loop, env);
-    rn_quiet_init(&n->chatter, &n->loop);
+    rn_quiet_init(&n->chatter, &n->loop, "session");
+    rn_quiet_init(&n->damage, &n->loop, "store");
     rn_list_init(&n->ops);
     rn_list_init(&n->heads);
     rn_list_init(&n->twins);

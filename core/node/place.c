@@ -210,10 +210,3 @@ int rn_erasing_record(struct rn_buf *b, const struct runnel_id *id) {
     rn_buf_byte(b, RN_STORE_VERSION);
     return rn_buf_add(b, id->b, sizeof id->b);
 }
-
-int rn_erasing_record_get(struct runnel_bytes r, struct runnel_id *id, struct runnel_err *err) {
-    if (r.n != 1 + sizeof id->b || r.p[0] != RN_STORE_VERSION)
-        return rn_fail(err, RUNNEL_EDAMAGED, "the note of a stream that is being erased is damaged (%zu bytes)", r.n);
-    memcpy(id->b, r.p + 1, sizeof id->b);
-    return 0;
-}

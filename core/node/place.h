@@ -103,7 +103,6 @@ int rn_tombstone_record_get(struct runnel_bytes r, struct rn_tombstone_record *t
 
 /* 'E': u8 version, stream id. */
 int rn_erasing_record(struct rn_buf *b, const struct runnel_id *id);
-int rn_erasing_record_get(struct runnel_bytes r, struct runnel_id *id, struct runnel_err *err);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * quiet.c — counts the lines that addresses make the node log (quiet.h).
+ * quiet.c — counts the lines that addresses, or damaged streams, make the node log (quiet.h).
  * May touch: the log, an alarm.
  */
 #include "node/quiet.h"
@@ -10,8 +10,9 @@
 
 static void on_alarm(void *arg);
 
-void rn_quiet_init(struct rn_quiet *q, struct rn_loop *loop) {
+void rn_quiet_init(struct rn_quiet *q, struct rn_loop *loop, const char *area) {
     memset(q, 0, sizeof *q);
+    q->area = area;
     q->loop = loop;
 }
 
@@ -50,9 +51,9 @@ static int64_t sweep(struct rn_quiet *q) {
             continue;
         }
         if (s->lines > RN_QUIET_LINES)
-            rn_log(q->loop->env->log, RUNNEL_WARN, "session", "%s: and %llu more lines about it in %lld s",
-                   i + 1 < RN_QUIET_SLOTS ? s->address : "other addresses",
-                   (unsigned long long)(s->lines - RN_QUIET_LINES), (long long)(RN_QUIET_NS / RN_NS_S));
+            rn_log(q->loop->env->log, RUNNEL_WARN, q->area, "%s: and %llu more lines about it in %lld s",
+                   i + 1 < RN_QUIET_SLOTS ? s->address : "others", (unsigned long long)(s->lines - RN_QUIET_LINES),
+                   (long long)(RN_QUIET_NS / RN_NS_S));
         *s = (struct rn_quiet_slot){.lines = 0};
     }
     return next;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * quiet.h — how much one address may make the node log: who connects again and again cannot fill the disk with lines.
  * May touch: the log, an alarm.
+ *
+ * A damaged stream counts as an address, by its id: who reads it again and again cannot either.
  */
 #ifndef RN_NODE_QUIET_H
 #define RN_NODE_QUIET_H
@@ -25,13 +27,14 @@ struct rn_quiet_slot {
 /* Part of a node. The last slot is shared by all addresses that find no other. */
 struct rn_quiet {
     struct rn_loop *loop;
+    const char *area; /* of its lines */
     struct rn_quiet_slot v[RN_QUIET_SLOTS];
     struct rn_alarm alarm;
 };
 
-void rn_quiet_init(struct rn_quiet *q, struct rn_loop *loop);
-/* Whether a line about this remote end may be logged. Those that may not are told by their number when the time is
- * over. */
+void rn_quiet_init(struct rn_quiet *q, struct rn_loop *loop, const char *area);
+/* Whether a line about this remote end (or stream) may be logged. Those that may not are told by their number when the
+ * time is over. */
 int rn_quiet_may(struct rn_quiet *q, const char *remote);
 
 #ifdef __cplusplus

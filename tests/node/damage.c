@@ -539,6 +539,28 @@ static void the_end_is_altered(void **state) {
     }
 }
 
+/* Who reads what is damaged, over and over, gets an answer each time, and fills no log. */
+static void readers_fill_no_log(void **state) {
+    struct three t;
+    uint32_t off;
+    (void)state;
+    three_init(&t, 5);
+    struct rn_place leaf = rn_place_node(0, 0, 1, &off), block = rn_place_block(0, 0);
+    flip(bed_a(&t.b), &leaf, 8 * (off + 5));
+    flip(bed_a(&t.b), &block, 8 * 100);
+    struct client *stranger = client_new(&t.b, "a", 0);
+    uint64_t before = bed_a(&t.b)->n_lines;
+    for (int i = 0; i < 300; i++)
+        client_refused(stranger, "damaged", "of its tree",
+                       "{\"method\":\"nodes\",\"stream\":\"%s\",\"count\":700,\"level\":0,\"from\":0,\"n\":2}",
+                       id_text(&t.id[0]).s);
+    assert_true(sim_node_said(bed_a(&t.b), (const char *const[]){"error store", "of its tree", NULL}));
+    assert_true(bed_a(&t.b)->n_lines - before < 100);
+    sim_run(&t.b.w, 70 * SIM_S);
+    assert_true(sim_node_said(bed_a(&t.b), (const char *const[]){"warn store", "more lines about it", NULL}));
+    bed_free(&t.b);
+}
+
 static void walked(void *arg, const struct rn_walked *w, const struct runnel_err *err) {
     int *walking = arg;
     (void)w;
@@ -717,6 +739,7 @@ int main(void) {
         cmocka_unit_test(the_end_is_altered),
         cmocka_unit_test(found_while_it_runs),
         cmocka_unit_test(made_again_under_an_author),
+        cmocka_unit_test(readers_fill_no_log),
         cmocka_unit_test(any_record_of_an_author),
         cmocka_unit_test(any_record_of_a_subscriber),
         cmocka_unit_test(any_record_of_an_author_with_a_peer),

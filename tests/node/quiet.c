@@ -69,7 +69,7 @@ static void each_address_has_its_own(void **state) {
     struct rn_quiet q;
     struct rn_loop loop;
     rn_loop_init(&loop, &bed_a(&b)->env);
-    rn_quiet_init(&q, &loop);
+    rn_quiet_init(&q, &loop, "session");
     for (unsigned i = 0; i < 30; i++) {
         (void)snprintf(address, sizeof address, "tcp://[::1]:%u", 1000 + i);
         assert_int_equal(rn_quiet_may(&q, address), i < RN_QUIET_LINES);
