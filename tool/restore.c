@@ -299,6 +299,7 @@ int rn_cmd_restore(struct rn_tool *t) {
         exit = verify_all(&x, &streams);
     rn_archive_free(x.file);
     if (r < 0) {
+        rn_node_leave(t); /* slices that are still under way are told to `x` */
         exit = err.code == RUNNEL_EDAMAGED ? RN_EXIT_DAMAGED : rn_exit_of(&err);
         (void)rn_wrap(&err, "restore");
         return rn_tool_fail(t, exit, &err);
