@@ -263,6 +263,7 @@ def killed_while_it_fills(f):
                     until(lambda: publisher.count > before or publisher.wrong or node.count(stream) > count or p.poll(),
                           "a publish")
                     node.kill()
+                    p.terminate()  # it would wait for the node to come back
                     with contextlib.suppress(BrokenPipeError):
                         p.stdin.close()
                 node.start()
