@@ -10,7 +10,8 @@
 static void add(struct rn_place *p, const void *q, size_t n) {
     if (n > sizeof p->b - p->n)
         n = sizeof p->b - p->n;
-    memcpy(p->b + p->n, q, n);
+    if (n)
+        memcpy(p->b + p->n, q, n);
     p->n += n;
 }
 
