@@ -55,7 +55,7 @@ static void add_to_round(struct rn_mend *m, const char *address) {
 void rn_mend_round(void *arg) {
     struct rn_mend *m = arg;
     if (m->busy)
-        return; /* what the store brings goes on from there */
+        return;                        /* what the store brings goes on from there */
     if (!m->has_leaf && !m->proving) { /* it had not come so far */
         rn_mend_look(m);
         return;
