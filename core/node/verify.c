@@ -123,6 +123,17 @@ static const char *check_head(const struct verify *v) {
     return rn_hash_equal(&root, &v->head.head.root) ? NULL : "the blocks do not give the root of the head";
 }
 
+/* What was signed and is not here: the start found it altered and left it out. */
+static void check_end(struct verify *v) {
+    char message[128];
+    uint64_t promised = v->stream->promised_count;
+    if (promised <= v->count || !begin_finding(v, v->count / RN_MAX_BLOCK))
+        return;
+    (void)snprintf(message, sizeof message, "the observations #%llu to #%llu were signed and are not whole here",
+                   (unsigned long long)v->count, (unsigned long long)promised - 1);
+    end_finding(v, message, "they are fetched from a peer that has them; without one, restore a backup");
+}
+
 static void finish(struct verify *v) {
     struct runnel_err tree;
     struct rn_buf b = {.max = RN_MAX_FRAME};
@@ -132,6 +143,7 @@ static void finish(struct verify *v) {
     const char *head = v->n_damaged ? NULL : check_head(v);
     if (head)
         damage(v, v->blocks ? v->blocks - 1 : 0, head);
+    check_end(v);
     if (v->tree_bad) {
         rn_fail(&tree, RUNNEL_EDAMAGED, "verify: hashes of its tree are damaged");
         rn_mend_tree(v->stream, &tree);

@@ -112,6 +112,21 @@ def without_a_peer(f):
         equal(node.count(stream), 1010)
 
 
+def the_newest_block_without_a_peer(f):
+    """What was signed last is left out at start: verify says so, and does not call the rest the whole."""
+    node = Node(f, "alone")
+    with nodes(node):
+        stream = node.create("s")
+        publish(node, stream, "s", 1000)
+        node.stop()
+        check(flip(records(node), value("s", 900).encode()) > 0, "the value is not in the file")
+        node.start()
+        equal(values(node.tool("history", stream, "--format", "ndjson")), [value("s", i) for i in range(768)])
+        code, out, err = node.run("verify", stream)
+        equal(code, 5, out + err)
+        check("block 3, from #768 on: the observations #768 to #999 were signed" in out and "backup" in out, out)
+
+
 def a_store_that_cannot_be_opened(f):
     """It is moved aside; an author gets its own streams from whoever has them, and goes on; so does a subscriber."""
     one, two = pair(f)
@@ -231,4 +246,5 @@ def cut_at_every_page(f):
     print("# cut at every page:", store.tell())
 
 
-main([mended_from_a_peer, without_a_peer, a_store_that_cannot_be_opened, every_bit_of_a_value, bits_anywhere, cut_at_every_page])
+main([mended_from_a_peer, without_a_peer, the_newest_block_without_a_peer, a_store_that_cannot_be_opened,
+      every_bit_of_a_value, bits_anywhere, cut_at_every_page])
