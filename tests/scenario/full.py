@@ -23,7 +23,10 @@ def alone():
         return
     rights = [] if os.geteuid() == 0 else ["--map-root-user"]
     os.environ["RUNNEL_FULL_ALONE"] = "here"
-    os.execvp("unshare", ["unshare", "--mount", *rights, sys.executable, os.path.abspath(__file__)])
+    new = ["unshare", "--mount", *rights]
+    if subprocess.run([*new, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        new += ["--propagation", "unchanged"]  # in a chroot the root is no mount whose propagation could change
+    os.execvp("unshare", [*new, sys.executable, os.path.abspath(__file__)])
 
 
 # ---- a small disk ----
