@@ -59,7 +59,8 @@ libnode_la_SOURCES = \
   core/node/safety.c core/node/safety.h \
   core/node/seek.c \
   core/node/session.c core/node/session.h \
-  core/node/sessionstate.h \
+  core/node/sessionhello.c core/node/sessionin.c core/node/sessionlife.c \
+  core/node/sessionlink.c core/node/sessionout.c core/node/sessionstate.h \
   core/node/start.c \
   core/node/store.c core/node/store.h \
   core/node/stream.c core/node/stream.h \

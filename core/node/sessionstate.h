@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * sessionstate.h — what a session is made of, for session.c, ask.c, call.c and methods.
+ * sessionstate.h — what a session is made of, for the session*.c, ask.c, call.c and methods.
  * May touch: nothing; declarations.
  */
 #ifndef RN_NODE_SESSIONSTATE_H
@@ -9,6 +9,7 @@
 #include "node/inner.h"
 
 #define RN_AGENT_MAX 64u
+#define RN_READ_ROOM 65536u /* bytes asked of the link at once */
 
 enum rn_session_phase { RN_DIALLING, RN_GREETING, RN_OPEN, RN_CLOSED };
 
@@ -74,7 +75,35 @@ void rn_calls_tell(struct rn_session *s, const struct runnel_err *why);
 /* call.c: the session's calls become orphans. */
 void rn_calls_orphan(struct rn_session *s);
 
-/* session.c: fails because of an id that an unanswered request has: which of the two an answer is for could not be
+/* session.c: a session with its alarm for the hello set, known to the node; NULL when out of memory. To free it at
+ * once, before anybody else knows it, give it back in n_sessions too. */
+struct rn_session *rn_session_new(struct rn_node *n, struct runnel_inst *inst, const char *remote);
+void rn_session_free(struct rn_session *s);
+/* session.c: ends it; `tell`: what the other side waits for is answered with why. Harmless when it has ended. */
+void rn_session_end(struct rn_session *s, const struct runnel_err *why, int tell);
+/* session.c: whether a line may be logged: others choose how often they connect. */
+int rn_session_may_say(struct rn_session *s, int level);
+
+/* sessionhello.c: appends our hello; takes theirs, the first frame. 0, or a negative code. */
+int rn_session_send_hello(struct rn_session *s);
+int rn_session_on_hello(struct rn_session *s, const struct rn_frame *f, struct runnel_err *err);
+/* sessionlife.c: the alarm `life` has rung. */
+void rn_session_on_life(void *session);
+
+/* sessionin.c: takes the frames that are whole; reads what the link has. 0, or a negative code when the session must
+ * end; it may be RN_CLOSED then. */
+int rn_session_take_frames(struct rn_session *s, struct runnel_err *err);
+int rn_session_read_some(struct rn_session *s, struct runnel_err *err);
+/* Whether frames may be taken now. */
+int rn_session_may_take(const struct rn_session *s);
+
+/* sessionout.c: lets the follows fill what may wait unsent; hands the link what it takes (a failure stays in
+ * `broken`). */
+int rn_session_pump(struct rn_session *s);
+int rn_session_may_pump(const struct rn_session *s);
+void rn_session_flush(struct rn_session *s);
+
+/* sessionin.c: fails because of an id that an unanswered request has: which of the two an answer is for could not be
  * told, so the session must end. */
 int rn_session_id_in_use(uint64_t id, struct runnel_err *err);
 
