@@ -6,10 +6,11 @@ libnode_la_SOURCES = \
   core/node/access.c core/node/access.h \
   core/node/addresses.c \
   core/node/ask.c \
-  core/node/author.c core/node/author.h \
+  core/node/author.c core/node/author.h core/node/authorstate.h \
   core/node/backup.c \
   core/node/blocks.c core/node/blocks.h \
   core/node/call.c \
+  core/node/commit.c \
   core/node/conf.c core/node/conf.h \
   core/node/conf_node.c \
   core/node/conf_sections.c \
@@ -25,6 +26,7 @@ libnode_la_SOURCES = \
   core/node/fill.c core/node/fill.h \
   core/node/flight.c \
   core/node/follow.c core/node/follow.h \
+  core/node/gather.c \
   core/node/gone.c core/node/gone.h \
   core/node/heads.c core/node/heads.h \
   core/node/info.c \
@@ -52,8 +54,10 @@ libnode_la_SOURCES = \
   core/node/probe.c \
   core/node/quiet.c core/node/quiet.h \
   core/node/reads.c \
+  core/node/publish.c \
   core/node/recover.c \
   core/node/registry.c core/node/registry.h \
+  core/node/repeat.c \
   core/node/restore.c \
   core/node/rootat.c core/node/rootat.h \
   core/node/safety.c core/node/safety.h \
