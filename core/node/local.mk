@@ -7,10 +7,13 @@ libnode_la_SOURCES = \
   core/node/addresses.c \
   core/node/ask.c \
   core/node/author.c core/node/author.h core/node/authorstate.h \
+  core/node/backoff.c core/node/backoff.h \
   core/node/backup.c \
+  core/node/better.c \
   core/node/blocks.c core/node/blocks.h \
   core/node/call.c \
   core/node/commit.c \
+  core/node/candidates.c \
   core/node/conf.c core/node/conf.h \
   core/node/conf_node.c \
   core/node/conf_sections.c \
@@ -52,6 +55,7 @@ libnode_la_SOURCES = \
   core/node/place.c core/node/place.h \
   core/node/record.c core/node/record.h \
   core/node/probe.c \
+  core/node/provider.c \
   core/node/quiet.c core/node/quiet.h \
   core/node/reads.c \
   core/node/publish.c \
@@ -72,6 +76,7 @@ libnode_la_SOURCES = \
   core/node/sweep.c core/node/sweep.h \
   core/node/walk.c core/node/walk.h \
   core/node/twin.c core/node/twin.h \
+  core/node/upfollow.c \
   core/node/upstream.c core/node/upstream.h \
   core/node/upstreamstate.h \
   core/node/verify.c

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "node/backoff.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,17 +138,12 @@ void rn_mend_round_in(struct rn_mend *m, int64_t ns) {
 /* Nobody can help now: who waits is told, and it is tried again, ever more seldom. */
 void rn_mend_again_later(struct rn_mend *m, const struct runnel_err *why) {
     struct rn_node *n = m->stream->node;
-    int64_t ns = RETRY_FIRST;
-    uint64_t dice;
-    for (unsigned i = 0; i < m->failures && ns < RETRY_MOST; i++)
-        ns *= 2;
-    m->failures++;
+    int64_t ns = rn_backoff(n->env, RETRY_FIRST, RETRY_MOST, m->failures++);
     rn_mend_let_go(m);
     rn_list_for (it, &m->items)
         tell(rn_list_of(it, struct rn_mend_item, link), why);
-    n->env->random(n->env->ctx, &dice, sizeof dice);
     if (n->phase == RN_SERVING)
-        rn_mend_round_in(m, ns / 2 + (int64_t)(dice % (uint64_t)(ns / 2 + 1)));
+        rn_mend_round_in(m, ns);
 }
 
 void rn_mend_no_memory(struct rn_mend *m) {

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "node/backoff.h"
 #include "node/sessionstate.h"
 #include "node/upstream.h"
 #include <stdlib.h>
@@ -38,20 +39,6 @@ struct rn_peer {
 
 static int64_t now(const struct rn_node *n) {
     return n->env->now(n->env->ctx);
-}
-
-/* Between half of `ns` and all of it, so that nodes that lost the same peer do not come back at once. */
-static int64_t jittered(struct rn_node *n, int64_t ns) {
-    uint64_t r;
-    n->env->random(n->env->ctx, &r, sizeof r);
-    return ns / 2 + (int64_t)(r % (uint64_t)(ns / 2 + 1));
-}
-
-static int64_t doubled(int64_t first, int64_t most, unsigned times) {
-    int64_t ns = first;
-    while (times-- > 0 && ns < most)
-        ns *= 2;
-    return ns < most ? ns : most;
 }
 
 static void peer_free(struct rn_peer *p) {
@@ -101,7 +88,7 @@ static void on_closed(struct rn_session_owner *o, const struct runnel_err *why) 
     if (p->open && t - p->opened_at >= STEADY)
         p->failures = 0;
     if (!p->leaving) {
-        int64_t at = t + jittered(p->node, doubled(WAIT_FIRST, WAIT_MOST, p->failures));
+        int64_t at = t + rn_backoff(p->node->env, WAIT_FIRST, WAIT_MOST, p->failures);
         p->failures++;
         if (at > p->not_before)
             p->not_before = at;
@@ -170,7 +157,7 @@ static int dial(struct rn_peer *p) {
     if (rc == 0)
         return 0;
     rn_node_log(p->node, RUNNEL_WARN, "peers", "%s", err.msg);
-    p->not_before = now(p->node) + jittered(p->node, doubled(WAIT_FIRST, WAIT_MOST, p->failures++));
+    p->not_before = now(p->node) + rn_backoff(p->node->env, WAIT_FIRST, WAIT_MOST, p->failures++);
     return rc;
 }
 
@@ -227,7 +214,7 @@ int64_t rn_peer_wait(struct rn_node *n, const char *address) {
 }
 
 void rn_peer_bad(struct rn_peer *p, const struct runnel_err *why) {
-    p->not_before = now(p->node) + jittered(p->node, doubled(WAIT_BAD, WAIT_BAD_MOST, p->bad++));
+    p->not_before = now(p->node) + rn_backoff(p->node->env, WAIT_BAD, WAIT_BAD_MOST, p->bad++);
     if (p->session)
         rn_session_close(p->session, why);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * upstreamstate.h — what a subscription is made of, for upstream.c, probe.c, fetch.c and live.c.
+ * upstreamstate.h — what a subscription is made of, for the files named below.
  * May touch: nothing; declarations.
  */
 #ifndef RN_NODE_UPSTREAMSTATE_H
@@ -113,74 +113,128 @@ struct rn_upstream {
     uint64_t ahead; /* count that another showed at the last look; still not reached at the next: we lag */
 };
 
-/* upstream.c */
-/* Lets the provider at hand go and tries the next; `why` is logged. */
-void rn_upstream_fail(struct rn_upstream *u, const struct runnel_err *why);
-/* As that, after something that fails verification: the peer is dropped and avoided. */
-void rn_upstream_bad(struct rn_upstream *u, const struct runnel_err *why);
+/* ---- upstream.c ---- */
+
+int64_t rn_upstream_now(const struct rn_upstream *u);
+/* The stream by id, or by the name that was asked for. */
+const char *rn_upstream_text(const struct rn_upstream *u, char out[RN_REF_TEXT]);
+/* Its alarm rings in `ns`: rn_upstream_woken. */
+void rn_upstream_wake_in(struct rn_upstream *u, int64_t ns);
 /* The subscription has its provider in this phase now; readers are told. */
 void rn_upstream_enter(struct rn_upstream *u, enum rn_upstream_phase phase);
 void rn_upstream_set_live(struct rn_upstream *u, int live);
-/* The policy wants nothing: the provider is let go, and looked for again after a while. */
-void rn_upstream_rest(struct rn_upstream *u);
-
-/* The provider says that it serves: a better one is looked for now and then. */
-void rn_upstream_serves(struct rn_upstream *u);
 /* The stream of this subscription is known now. */
 void rn_upstream_known(struct rn_upstream *u, struct rn_stream *s);
-
 /* Makes one for a stream or reference, that has not begun to look; `recover`: no subscription. NULL when out
  * of memory. */
 struct rn_upstream *rn_upstream_make(struct rn_node *n, const struct rn_stream_ref *ref, struct rn_stream *s,
                                      int recover);
 /* Begins to look for candidates. */
 void rn_upstream_begin(struct rn_upstream *u);
+
+/* ---- candidates.c ---- */
+
+/* The candidate of this address, or NULL. */
+struct rn_candidate *rn_candidate_of(struct rn_upstream *u, const char *address);
+/* It does not serve: it is left alone for a time that grows. */
+void rn_candidate_avoid(struct rn_upstream *u, const char *address);
+/* Begins a new round: publishers first, in the order of the list; the others shuffled. */
+void rn_candidates_order(struct rn_upstream *u);
+/* How long until some candidate may be tried again. */
+int64_t rn_candidates_wait(struct rn_upstream *u);
+void rn_candidates_clear(struct rn_upstream *u);
 /* Adds a candidate that no discovery has named, and tries it if there is no provider. 0 or a negative code. */
 int rn_upstream_offer(struct rn_upstream *u, const char *address);
-/* offer.c: offers it those that have dialled us already. */
-void rn_upstreams_dialled(struct rn_upstream *u);
 /* Takes it away. */
 void rn_upstream_withdraw(struct rn_upstream *u, const char *address);
+/* offer.c: offers it those that have dialled us already. */
+void rn_upstreams_dialled(struct rn_upstream *u);
 
-/* recover.c: the probe of what is recovered is checked: what now? */
+/* ---- provider.c ---- */
+
+/* Tries candidates in order until one can be dialled; waits when there is none. */
+void rn_upstream_choose(struct rn_upstream *u);
+/* Makes this address (taken over) the provider at hand; 0 when its session is there or being opened. */
+int rn_provider_take(struct rn_upstream *u, char *address, int publisher);
+/* Forgets the provider at hand and all that came from it and is not checked. */
+void rn_provider_let_go(struct rn_upstream *u);
+/* As that, and the look for a better one. */
+void rn_upstream_let_go(struct rn_upstream *u);
+/* The session to it is open, or could not be opened, or has ended (struct rn_peer_user). */
+void rn_provider_up(struct rn_peer_user *user, struct rn_session *s);
+void rn_provider_down(struct rn_peer_user *user, const struct runnel_err *why);
+/* It gave something that holds. To say that one serves is not enough: who then gave nothing, or nothing that holds,
+ * would be asked twice a second for ever. */
+void rn_provider_kept_its_word(struct rn_upstream *u);
+/* The alarm has rung: the next try, or the next look for a better provider. */
+void rn_upstream_woken(void *upstream);
+/* Lets the provider at hand go and tries the next; `why` is logged. */
+void rn_upstream_fail(struct rn_upstream *u, const struct runnel_err *why);
+/* As that, after something that fails verification: the peer is dropped and avoided. */
+void rn_upstream_bad(struct rn_upstream *u, const struct runnel_err *why);
+/* The policy wants nothing: the provider is let go, and looked for again after a while. */
+void rn_upstream_rest(struct rn_upstream *u);
+/* Something must come from the provider within RN_STALL_NS, or it is let go. Called again it counts anew. */
+void rn_upstream_expect(struct rn_upstream *u);
+/* All that was asked for has come. */
+void rn_upstream_content(struct rn_upstream *u);
+/* A flight has landed (err NULL) or failed. */
+void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel_err *err);
+
+/* ---- better.c ---- */
+
+/* The provider says that it serves: a better one is looked for now and then. */
+void rn_upstream_serves(struct rn_upstream *u);
+/* It is time for a look. */
+void rn_better_look(struct rn_upstream *u);
+/* Ends the look that is under way. */
+void rn_better_stop(struct rn_upstream *u);
+/* The session to the one that is looked at (struct rn_peer_user). */
+void rn_better_up(struct rn_peer_user *user, struct rn_session *s);
+void rn_better_down(struct rn_peer_user *user, const struct runnel_err *why);
+
+/* ---- recover.c ---- */
+
+/* The probe of what is recovered is checked: what now? */
 void rn_recover_decide(struct rn_upstream *u);
 /* It is a subscription from now on. */
 void rn_recover_subscribed(struct rn_upstream *u, const struct rn_stream_ref *ref);
 /* Something that came of an own stream contradicts what is here, or is damaged. */
 void rn_recover_bad(struct rn_upstream *u, const struct runnel_err *why);
 
-/* Something must come from the provider within RN_STALL_NS, or it is let go. Called again it counts anew. */
-void rn_upstream_expect(struct rn_upstream *u);
-/* All that was asked for has come. */
-void rn_upstream_content(struct rn_upstream *u);
+/* ---- probe.c ---- */
 
-/* probe.c: asks the provider for its head, and goes on from there. */
+/* Asks the provider for its head, and goes on from there. */
 void rn_probe(struct rn_upstream *u);
 /* Checks the answer to `head`: descriptor, stream, signature. `*d` is set when the stream was not known
  * and belongs to the caller. 0; -RUNNEL_EDAMAGED: it lies; another code: it does not serve. */
 int rn_probe_check(struct rn_upstream *u, const struct rn_json *o, struct rn_signed_head *head,
                    struct rn_descriptor **d, struct runnel_err *err);
 
-/* fetch.c */
+/* ---- fetch.c ---- */
+
 void rn_fetch_begin(struct rn_upstream *u);
 void rn_fetch_free(struct rn_upstream *u);
 /* The provider goes: blocks that have been checked are kept all the same. */
 void rn_fetch_keep(struct rn_upstream *u);
 void rn_fetch_landed(struct rn_upstream *u);
 
-/* live.c */
+/* ---- live.c ---- */
+
 void rn_live_begin(struct rn_upstream *u);
 void rn_live_free(struct rn_upstream *u);
 void rn_live_landed(struct rn_upstream *u);
 
-/* flight.c: commits a growth. It and the changes are taken over, also on failure. 0 or a negative code. */
+/* ---- flight.c ---- */
+
+/* Commits a growth. It and the changes are taken over, also on failure. 0 or a negative code. */
 int rn_flight_begin(struct rn_growth *g, struct rn_changes *c, const struct rn_signed_head *head, size_t bytes);
 /* The newest end of the stream: what is on its way to the disk, else what is there. */
 const struct rn_tail *rn_flight_tail(const struct rn_stream *s);
-/* upstream.c: a flight has landed (err NULL) or failed. */
-void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel_err *err);
 
-/* upstream.c: opens a follow at the provider. `until` UINT64_MAX: for good, with heads. */
+/* ---- upfollow.c ---- */
+
+/* Opens a follow at the provider. `until` UINT64_MAX: for good, with heads. */
 void rn_upstream_follow(struct rn_upstream *u, uint64_t from, uint64_t until, rn_push_fn *push);
 void rn_upstream_unfollow(struct rn_upstream *u);
 /* Reads the members of a STATE frame. Non-zero when it says that the follow has ended (and *err says why): 1 with an

@@ -2,6 +2,7 @@
 # tests/unit/node.mk — the unit tests of core/node.
 # May touch: the build folder.
 NODE_TESTS = \
+  tests/unit/node-backoff \
   tests/unit/node-conf \
   tests/unit/node-inst \
   tests/unit/node-loop \
@@ -9,6 +10,9 @@ NODE_TESTS = \
 check_PROGRAMS += $(NODE_TESTS)
 TESTS += $(NODE_TESTS)
 NODE_TEST_LIBS = libnode.la libdata.la librunnel-base.la $(CMOCKA_LIBS)
+tests_unit_node_backoff_SOURCES = tests/unit/node-backoff.c tests/unit/check.h
+tests_unit_node_backoff_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_node_backoff_LDADD = $(NODE_TEST_LIBS)
 tests_unit_node_conf_SOURCES = \
   tests/unit/node-conf.c tests/unit/plugins.c tests/unit/plugins.h tests/unit/check.h
 tests_unit_node_conf_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * better.c — while a provider serves, a better one is looked for now and then: the publisher, or one that is ahead.
+ * May touch: peers, sessions.
+ */
+#include "base/time.h"
+#include "node/backoff.h"
+#include "node/upstreamstate.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BETTER_LEAST (5 * RN_NS_S) /* between looks for a better provider */
+
+void rn_better_stop(struct rn_upstream *u) {
+    if (u->other_session && u->other_ask)
+        rn_session_forget(u->other_session, u->other_ask);
+    u->other_ask = 0;
+    u->other_session = NULL;
+    free(u->other_address);
+    u->other_address = NULL;
+    rn_peer_leave(&u->other);
+}
+
+static void watch_for_better(struct rn_upstream *u) {
+    if (!u->recover && (!u->provider_publisher || u->lags))
+        rn_upstream_wake_in(u, BETTER_LEAST + (int64_t)rn_dice(u->node->env, (uint64_t)BETTER_LEAST));
+}
+
+static void on_head(void *arg, const struct rn_reply *r, const struct runnel_err *err) {
+    struct rn_upstream *u = arg;
+    struct rn_signed_head head;
+    struct rn_descriptor *d = NULL;
+    struct runnel_err why;
+    char text[RN_REF_TEXT];
+    u->other_ask = 0;
+    if (err && u->other_session && !rn_session_open(u->other_session))
+        return; /* rn_better_down follows */
+    int rc = err ? -1 : rn_probe_check(u, r->json, &head, &d, &why);
+    rn_descriptor_free(d);
+    int better = rc == 0 && head.head.count >= u->stream->tail.count &&
+                 (u->other_publisher || (u->ahead && u->stream->tail.count < u->ahead));
+    u->ahead = rc == 0 ? head.head.count : 0;
+    if (!better) {
+        rn_better_stop(u);
+        watch_for_better(u);
+        return;
+    }
+    rn_node_log(u->node, RUNNEL_INFO, "sync", "stream %s: moving from %s to %s, %s", rn_upstream_text(u, text),
+                u->provider, u->other_address, u->other_publisher ? "the publisher" : "which is ahead");
+    /* `other` holds the session open until `user` does. */
+    char *address = u->other_address;
+    int publisher = u->other_publisher;
+    u->other_address = NULL;
+    rn_provider_let_go(u);
+    if (rn_provider_take(u, address, publisher) != 0)
+        rn_upstream_choose(u);
+    rn_better_stop(u);
+}
+
+void rn_better_up(struct rn_peer_user *user, struct rn_session *s) {
+    struct rn_upstream *u = rn_list_of(user, struct rn_upstream, other);
+    struct rn_buf b = {.max = 1024};
+    char text[RN_REF_TEXT];
+    u->other_session = s;
+    rn_buf_fmt(&b, "\"stream\":\"%s\"", rn_upstream_text(u, text));
+    if (b.failed || rn_session_ask(s, "head", rn_buf_bytes(&b), RN_ASK_NS, on_head, NULL, u, &u->other_ask) != 0) {
+        rn_better_stop(u);
+        watch_for_better(u);
+    }
+    rn_buf_free(&b);
+}
+
+void rn_better_down(struct rn_peer_user *user, const struct runnel_err *why) {
+    struct rn_upstream *u = rn_list_of(user, struct rn_upstream, other);
+    (void)why;
+    u->other_session = NULL;
+    u->other_ask = 0;
+    rn_better_stop(u);
+    watch_for_better(u);
+}
+
+/* Another candidate than the provider: the publisher if it may be dialled, else any. */
+static struct rn_candidate *pick_other(struct rn_upstream *u) {
+    size_t start = u->n ? (size_t)rn_dice(u->node->env, u->n) : 0;
+    struct rn_candidate *any = NULL;
+    for (size_t i = 0; i < u->n; i++) {
+        struct rn_candidate *c = &u->v[(start + i) % u->n];
+        if (strcmp(c->address, u->provider) == 0 || c->not_before > rn_upstream_now(u) ||
+            rn_peer_wait(u->node, c->address) > 0)
+            continue;
+        if (c->publisher)
+            return c;
+        if (!any)
+            any = c;
+    }
+    return any;
+}
+
+void rn_better_look(struct rn_upstream *u) {
+    struct rn_candidate *c = u->provider && u->stream && !u->other.peer ? pick_other(u) : NULL;
+    char *address = c ? strdup(c->address) : NULL;
+    if (!address || rn_peer_use(u->node, address, &u->other) != 0) {
+        free(address);
+        watch_for_better(u);
+        return;
+    }
+    u->other_address = address;
+    u->other_publisher = c->publisher;
+}
+
+void rn_upstream_serves(struct rn_upstream *u) {
+    u->ahead = 0;
+    if (!u->other.peer)
+        watch_for_better(u);
+}
