@@ -185,12 +185,6 @@ static int write_readme(const struct backup *b, struct runnel_err *err) {
 
 /* ---- the records ---- */
 
-static uint64_t number_of(const struct rn_json *o, const char *key) {
-    uint64_t v = 0;
-    (void)rn_json_u64(o, key, &v, NULL); /* absent is 0 */
-    return v;
-}
-
 static int begin(struct backup *b, struct runnel_err *err) {
     struct rn_answer a;
     const char *text = "";
@@ -207,10 +201,10 @@ static int begin(struct backup *b, struct runnel_err *err) {
     r = rn_json_str(a.tree, "node", &text, err);
     if (r == 0 && rn_hex_parse(text, strlen(text), b->head.node, sizeof b->head.node) < 0)
         r = rn_fail(err, RUNNEL_EDAMAGED, "backup.begin: the node's answer has no node id");
-    b->head.version = (uint32_t)number_of(a.tree, "version");
-    b->head.streams = number_of(a.tree, "streams");
-    b->head.observations = number_of(a.tree, "count");
-    b->unread = number_of(a.tree, "unread");
+    b->head.version = (uint32_t)rn_number_of(a.tree, "version");
+    b->head.streams = rn_number_of(a.tree, "streams");
+    b->head.observations = rn_number_of(a.tree, "count");
+    b->unread = rn_number_of(a.tree, "unread");
     rn_answer_free(&a);
     return r;
 }
@@ -228,9 +222,9 @@ static int take_slice(struct backup *b, struct rn_archive *file, struct rn_progr
         r = rn_fail(err, RUNNEL_EDAMAGED, "backup.next: the node's answer is no slice");
     if (r == 0)
         r = rn_archive_add(file, rn_buf_bytes(&slice), err);
-    rn_progress_set(p, number_of(a.tree, "done"));
-    b->records = number_of(a.tree, "records");
-    b->damaged = number_of(a.tree, "damaged");
+    rn_progress_set(p, rn_number_of(a.tree, "done"));
+    b->records = rn_number_of(a.tree, "records");
+    b->damaged = rn_number_of(a.tree, "damaged");
     rn_buf_free(&slice);
     rn_answer_free(&a);
     return r < 0 ? r : more;

@@ -7,32 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static int truth_of(const struct rn_json *o, const char *key) {
-    int v = 0;
-    (void)rn_json_bool(o, key, &v, NULL); /* absent is false */
-    return v;
-}
-
-static int ask_node(struct rn_tool *t, const char *method, const char *stream, struct rn_answer *a) {
-    struct runnel_err err;
-    struct rn_buf json = {0};
-    const char *params = rn_node_stream_json(&json, stream);
-    int r = params ? rn_node_ask(t, method, params, a, &err) : rn_fail(&err, RUNNEL_ENOMEM, "no memory");
-    rn_buf_free(&json);
-    if (r == 0)
-        return 0;
-    int exit = r == -RUNNEL_ENOTFOUND ? RN_EXIT_STREAM : rn_exit_of(&err);
-    if (strncmp(err.msg, "drop: ", 6) != 0)
-        (void)rn_wrap(&err, "drop");
-    return rn_tool_fail(t, exit, &err);
-}
-
 static void say(struct rn_buf *b, const struct rn_stream *s, const struct rn_json *o) {
     rn_text_clean(b, s->name, strlen(s->name));
     rn_buf_fmt(b, " (%s): ", s->id);
     rn_human_count(b, s->count);
     rn_buf_fmt(b, " observation%s", s->count == 1 ? "" : "s");
-    if (truth_of(o, "own"))
+    if (rn_truth_of(o, "own"))
         rn_buf_str(b,
                    ", a stream of this node.\n"
                    "Dropping it erases them here for good, and it cannot be made again: its id is used up. What other\n"
@@ -41,15 +21,14 @@ static void say(struct rn_buf *b, const struct rn_stream *s, const struct rn_jso
         rn_buf_fmt(b,
                    ", fetched from others%s.\n"
                    "Dropping it erases them here%s. It can be fetched again as long as another node serves it.\n",
-                   truth_of(o, "subscribed") ? " and followed" : "",
-                   truth_of(o, "subscribed") ? " and ends the subscription" : "");
+                   rn_truth_of(o, "subscribed") ? " and followed" : "",
+                   rn_truth_of(o, "subscribed") ? " and ends the subscription" : "");
 }
 
 /* Whoever sits at the terminal must type the whole word. */
-static int agreed(const struct rn_tool *t, const struct rn_stream *s, const struct rn_json *o) {
+static int agreed(const struct rn_stream *s, const struct rn_json *o) {
     struct rn_buf b = {0};
     char line[16] = "";
-    (void)t;
     say(&b, s, o);
     const char *text = rn_buf_cstr(&b);
     (void)fprintf(stderr, "%sType yes to drop it: ", text ? text : "");
@@ -67,10 +46,10 @@ static int ask_person(struct rn_tool *t, const struct rn_stream *s) {
     if (t->json || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return rn_usage(t, "there is no terminal to ask at: add --yes if the observations of %s shall be erased",
                         s->id);
-    int r = ask_node(t, "head", s->id, &a);
+    int r = rn_ask_stream(t, "head", s->id, &a);
     if (r != 0)
         return r;
-    int yes = agreed(t, s, a.tree);
+    int yes = agreed(s, a.tree);
     rn_answer_free(&a);
     return yes ? 0 : rn_tool_failf(t, RN_EXIT_ERROR, RUNNEL_EINVALID, "drop: nothing was dropped");
 }
@@ -82,15 +61,13 @@ int rn_cmd_drop(struct rn_tool *t) {
     if (r == 0)
         r = ask_person(t, &s);
     if (r == 0)
-        r = ask_node(t, "drop", s.id, &a);
+        r = rn_ask_stream(t, "drop", s.id, &a);
     if (r != 0)
         return r;
     if (t->json) {
-        rn_out_bytes(t, a.text.p, a.text.n);
-        rn_out(t, "\n");
+        rn_out_answer(t, &a);
     } else {
-        uint64_t count = 0;
-        (void)rn_json_u64(a.tree, "count", &count, NULL); /* absent is 0 */
+        uint64_t count = rn_number_of(a.tree, "count");
         rn_out(t, "dropped %s with %llu observation%s\n", s.id, (unsigned long long)count, count == 1 ? "" : "s");
     }
     rn_answer_free(&a);

@@ -75,18 +75,23 @@ static int read_stream(struct reading *r, const struct rn_stream *s, const struc
     return 0;
 }
 
+/* --format, the stream, and of it --from, --until and --last. 0 or an exit code. */
+static int read_arguments(struct rn_tool *t, enum rn_format *format, struct rn_stream *s,
+                          struct runnel_follow_options *o) {
+    struct rn_range range;
+    int exit = rn_format_arg(t, format);
+    if (exit == 0)
+        exit = rn_range_read(t, &range);
+    if (exit == 0)
+        exit = rn_resolve(t, t->words[0], s);
+    return exit ? exit : rn_range_apply(t, &range, s, o);
+}
+
 int rn_cmd_history(struct rn_tool *t) {
     struct reading r = {.printer = {.tool = t}};
     struct rn_stream s;
     struct runnel_follow_options o = {.size = sizeof o, .flags = RUNNEL_FOLLOW_HELD};
-    struct rn_range range;
-    int exit = rn_format_arg(t, &r.printer.format);
-    if (exit == 0)
-        exit = rn_range_read(t, &range);
-    if (exit == 0)
-        exit = rn_resolve(t, t->words[0], &s);
-    if (exit == 0)
-        exit = rn_range_apply(t, &range, &s, &o);
+    int exit = read_arguments(t, &r.printer.format, &s, &o);
     if (exit != 0)
         return exit;
     rn_progress_begin(&r.progress, t, "history", s.count);
@@ -99,14 +104,7 @@ int rn_cmd_follow(struct rn_tool *t) {
     struct reading r = {.printer = {.tool = t}, .live_output = 1};
     struct rn_stream s;
     struct runnel_follow_options o = {.size = sizeof o, .from = RUNNEL_FROM_NOW};
-    struct rn_range range;
-    int exit = rn_format_arg(t, &r.printer.format);
-    if (exit == 0)
-        exit = rn_range_read(t, &range);
-    if (exit == 0)
-        exit = rn_resolve(t, t->words[0], &s);
-    if (exit == 0)
-        exit = rn_range_apply(t, &range, &s, &o);
+    int exit = read_arguments(t, &r.printer.format, &s, &o);
     return exit ? exit : read_stream(&r, &s, &o);
 }
 

@@ -7,75 +7,56 @@
 
 /* With --json the node's answer is the output. Returns 1 when there is something left to show. */
 static int ask(struct rn_tool *t, const char *method, struct rn_answer *a, int *exit) {
-    struct runnel_err err;
-    *exit = 0;
-    if (rn_node_ask(t, method, NULL, a, &err) < 0) {
-        (void)rn_wrap(&err, "%s", t->command->name);
-        *exit = rn_tool_fail(t, rn_exit_of(&err), &err);
+    *exit = rn_ask(t, method, NULL, a);
+    if (*exit != 0)
         return 0;
-    }
     if (!t->json)
         return 1;
-    rn_out_bytes(t, a->text.p, a->text.n);
-    rn_out(t, "\n");
+    rn_out_answer(t, a);
     rn_answer_free(a);
     return 0;
 }
 
-static const char *text_of(const struct rn_json *o, const char *key) {
-    const char *s = "";
-    (void)rn_json_str(o, key, &s, NULL); /* absent is empty */
-    return s;
-}
-
-static uint64_t number_of(const struct rn_json *o, const char *key) {
-    uint64_t v = 0;
-    (void)rn_json_u64(o, key, &v, NULL); /* absent is 0 */
-    return v;
-}
-
-static void line(struct rn_tool *t, const char *name, struct rn_buf *value) {
-    struct rn_buf clean = {0};
-    rn_text_clean(&clean, value->p, value->n);
-    rn_out(t, "%-10s", name);
-    rn_out_bytes(t, clean.p, clean.n);
-    rn_out(t, "\n");
-    rn_buf_free(&clean);
-    rn_buf_clear(value);
-}
-
-static void text_line(struct rn_tool *t, const char *name, const char *value, struct rn_buf *b) {
+static void text_line(struct rn_tool *t, const char *name, const char *value) {
     if (!*value)
         return;
-    rn_buf_str(b, value);
-    line(t, name, b);
+    rn_out(t, "%-10s", name);
+    rn_out_clean(t, value);
+    rn_out(t, "\n");
+}
+
+/* Shows what was gathered, and empties it. */
+static void line(struct rn_tool *t, const char *name, struct rn_buf *value) {
+    const char *text = rn_buf_cstr(value);
+    text_line(t, name, text ? text : "?");
+    rn_buf_clear(value);
 }
 
 static void show_status(struct rn_tool *t, const struct rn_json *o) {
     struct rn_buf b = {0};
-    text_line(t, "node", text_of(o, "node"), &b);
-    text_line(t, "name", text_of(o, "name"), &b);
-    text_line(t, "agent", text_of(o, "agent"), &b);
-    text_line(t, "address", t->address, &b);
+    text_line(t, "node", rn_text_of(o, "node"));
+    text_line(t, "name", rn_text_of(o, "name"));
+    text_line(t, "agent", rn_text_of(o, "agent"));
+    text_line(t, "address", t->address);
     const struct rn_json *author = rn_json_get(o, "author");
-    text_line(t, "author", author ? text_of(author, "message") : "", &b);
-    uint64_t ms = number_of(o, "uptime_ms");
+    text_line(t, "author", author ? rn_text_of(author, "message") : "");
+    uint64_t ms = rn_number_of(o, "uptime_ms");
     rn_human_span(&b, ms > INT64_MAX / RN_NS_MS ? INT64_MAX : (int64_t)ms * RN_NS_MS);
     line(t, "up", &b);
-    rn_human_count(&b, number_of(o, "streams"));
+    rn_human_count(&b, rn_number_of(o, "streams"));
     rn_buf_str(&b, ", own ");
-    rn_human_count(&b, number_of(o, "own"));
+    rn_human_count(&b, rn_number_of(o, "own"));
     rn_buf_str(&b, ", subscribed to ");
-    rn_human_count(&b, number_of(o, "subscriptions"));
-    if (number_of(o, "troubled")) {
+    rn_human_count(&b, rn_number_of(o, "subscriptions"));
+    if (rn_number_of(o, "troubled")) {
         rn_buf_str(&b, ", in trouble ");
-        rn_human_count(&b, number_of(o, "troubled"));
+        rn_human_count(&b, rn_number_of(o, "troubled"));
         rn_buf_str(&b, " (\"runnel streams\" shows which)");
     }
     line(t, "streams", &b);
-    rn_human_count(&b, number_of(o, "sessions"));
+    rn_human_count(&b, rn_number_of(o, "sessions"));
     rn_buf_str(&b, ", follows ");
-    rn_human_count(&b, number_of(o, "follows"));
+    rn_human_count(&b, rn_number_of(o, "follows"));
     line(t, "sessions", &b);
     rn_buf_free(&b);
 }
@@ -111,16 +92,16 @@ static void since_cell(struct rn_table *x, const struct rn_json *o) {
 static void peer_row(struct rn_table *x, const struct rn_json *o) {
     int dialled = 0;
     (void)rn_json_bool(o, "dialled", &dialled, NULL); /* absent: it came to us */
-    rn_table_cell(x, "%.8s", *text_of(o, "node") ? text_of(o, "node") : "-");
-    rn_table_cell(x, "%s", text_of(o, "address"));
+    rn_table_cell(x, "%.8s", *rn_text_of(o, "node") ? rn_text_of(o, "node") : "-");
+    rn_table_cell(x, "%s", rn_text_of(o, "address"));
     rn_table_cell(x, "%s", dialled ? "by us" : "by it");
-    rn_table_cell(x, "%s", text_of(o, "state"));
+    rn_table_cell(x, "%s", rn_text_of(o, "state"));
     since_cell(x, o);
-    rn_table_cell(x, "%llu", (unsigned long long)number_of(o, "follows_in"));
-    rn_table_cell(x, "%llu", (unsigned long long)number_of(o, "follows_out"));
-    bytes_cell(x, number_of(o, "received"));
-    bytes_cell(x, number_of(o, "sent"));
-    rn_table_cell(x, "%s", text_of(o, "agent"));
+    rn_table_cell(x, "%llu", (unsigned long long)rn_number_of(o, "follows_in"));
+    rn_table_cell(x, "%llu", (unsigned long long)rn_number_of(o, "follows_out"));
+    bytes_cell(x, rn_number_of(o, "received"));
+    bytes_cell(x, rn_number_of(o, "sent"));
+    rn_table_cell(x, "%s", rn_text_of(o, "agent"));
 }
 
 int rn_cmd_peers(struct rn_tool *t) {

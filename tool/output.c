@@ -5,6 +5,7 @@
 #include "tool/tool.h"
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define ENOUGH 65536u
@@ -22,6 +23,13 @@ void rn_out_bytes(struct rn_tool *t, const void *p, size_t n) {
     (void)rn_buf_add(&t->out, p, n); /* a failure stays in the buffer: rn_out_flush sees it */
     if (t->out.n > ENOUGH || t->out.failed)
         (void)rn_out_flush(t);
+}
+
+void rn_out_clean(struct rn_tool *t, const char *text) {
+    struct rn_buf b = {0};
+    rn_text_clean(&b, text, strlen(text));
+    rn_out_bytes(t, b.p, b.n);
+    rn_buf_free(&b);
 }
 
 void rn_out(struct rn_tool *t, const char *fmt, ...) {

@@ -26,17 +26,11 @@ struct restore {
     uint64_t damaged; /* streams that are not whole */
 };
 
-static const char *text_of(const struct rn_json *o, const char *key) {
-    const char *s = "";
-    (void)rn_json_str(o, key, &s, NULL); /* absent is empty */
-    return s;
-}
-
 /* ---- who it is ---- */
 
 static void keep_status(struct restore *x, const struct rn_json *o) {
-    (void)snprintf(x->nonce, sizeof x->nonce, "%s", text_of(o, "nonce"));
-    (void)snprintf(x->identity, sizeof x->identity, "%s", text_of(o, "identity"));
+    (void)snprintf(x->nonce, sizeof x->nonce, "%s", rn_text_of(o, "nonce"));
+    (void)snprintf(x->identity, sizeof x->identity, "%s", rn_text_of(o, "identity"));
 }
 
 static int check_node(struct restore *x, struct runnel_err *err) {
@@ -46,7 +40,7 @@ static int check_node(struct restore *x, struct runnel_err *err) {
     if (r < 0)
         return r;
     keep_status(x, a.tree);
-    const char *node = text_of(a.tree, "node");
+    const char *node = rn_text_of(a.tree, "node");
     int same = rn_hex_parse(node, strlen(node), id, sizeof id) == 0 && memcmp(id, x->head.node, sizeof id) == 0;
     if (!same)
         r = rn_fail(
@@ -183,7 +177,7 @@ static int end(struct restore *x, struct runnel_err *err) {
 
 static int keep_id(void *arg, const struct rn_json *o) {
     struct rn_buf *ids = arg;
-    const char *id = text_of(o, "stream");
+    const char *id = rn_text_of(o, "stream");
     return rn_buf_add(ids, id, strlen(id) + 1) == 0 ? 0 : RN_EXIT_ERROR;
 }
 

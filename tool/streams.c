@@ -6,41 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Asks, and with --json writes the answer as it is. 0 with *a to be freed, or an exit code. */
-static int ask(struct rn_tool *t, const char *method, const char *json, struct rn_answer *a) {
-    struct runnel_err err;
-    if (!json)
-        return rn_tool_failf(t, RN_EXIT_ERROR, RUNNEL_ENOMEM, "%s: no memory", t->command->name);
-    if (rn_node_ask(t, method, json, a, &err) < 0) {
-        (void)rn_wrap(&err, "%s", t->command->name);
-        return rn_tool_fail(t, rn_exit_of(&err), &err);
-    }
-    if (t->json) {
-        rn_out_bytes(t, a->text.p, a->text.n);
-        rn_out(t, "\n");
-    }
-    return 0;
-}
-
-static int ask_of(struct rn_tool *t, const char *method, const char *stream, struct rn_answer *a) {
-    struct rn_buf json = {0};
-    int r = ask(t, method, rn_node_stream_json(&json, stream), a);
-    rn_buf_free(&json);
-    return r;
-}
-
-static const char *text_of(const struct rn_json *o, const char *key) {
-    const char *s = "";
-    (void)rn_json_str(o, key, &s, NULL); /* absent is empty */
-    return s;
-}
-
-static int truth_of(const struct rn_json *o, const char *key) {
-    int v = 0;
-    (void)rn_json_bool(o, key, &v, NULL); /* absent is false */
-    return v;
-}
-
 /* ---- streams ---- */
 
 static const char *const stream_columns[] = {"stream", "name", "author", ">count", "last", "state"};
@@ -66,7 +31,7 @@ static int list_one(void *arg, const struct rn_json *o) {
     rn_table_cell(&l->table, "%.8s", s.author);
     rn_table_cell(&l->table, "%llu", (unsigned long long)s.count);
     rn_table_cell(&l->table, "%s", last);
-    rn_table_cell(&l->table, "%s", text_of(o, "state"));
+    rn_table_cell(&l->table, "%s", rn_text_of(o, "state"));
     return 0;
 }
 
@@ -154,14 +119,18 @@ int rn_cmd_create(struct rn_tool *t) {
     struct rn_buf json = {0};
     struct rn_answer a;
     int r = write_descriptor(t, &json);
+    const char *params = rn_buf_cstr(&json);
     if (r == 0)
-        r = ask(t, "create", rn_buf_cstr(&json), &a);
+        r = params ? rn_ask(t, "create", params, &a)
+                   : rn_tool_failf(t, RN_EXIT_ERROR, RUNNEL_ENOMEM, "create: no memory");
     rn_buf_free(&json);
     if (r != 0)
         return r;
-    if (!t->json)
-        rn_out(t, "%s\n", text_of(a.tree, "stream"));
-    if (!t->json && !truth_of(a.tree, "created"))
+    if (t->json)
+        rn_out_answer(t, &a);
+    else
+        rn_out(t, "%s\n", rn_text_of(a.tree, "stream"));
+    if (!t->json && !rn_truth_of(a.tree, "created"))
         rn_note(t, "the stream was there already");
     rn_answer_free(&a);
     return 0;
@@ -170,12 +139,9 @@ int rn_cmd_create(struct rn_tool *t) {
 /* ---- head ---- */
 
 static void line(struct rn_tool *t, const char *name, const char *value) {
-    struct rn_buf b = {0};
-    rn_text_clean(&b, value, strlen(value));
     rn_out(t, "%-12s", name);
-    rn_out_bytes(t, b.p, b.n);
+    rn_out_clean(t, value);
     rn_out(t, "\n");
-    rn_buf_free(&b);
 }
 
 static void time_line(struct rn_tool *t, const char *name, const struct rn_json *o, const char *key) {
@@ -194,13 +160,13 @@ static void show_head(struct rn_tool *t, const struct rn_json *o, const struct r
     line(t, "author", s->author);
     if (s->unit[0])
         line(t, "unit", s->unit);
-    if (*text_of(meta, "description"))
-        line(t, "description", text_of(meta, "description"));
-    line(t, "state", text_of(o, "state"));
-    if (*text_of(o, "trouble"))
-        line(t, "trouble", text_of(o, "trouble"));
-    if (*text_of(o, "provider"))
-        line(t, "provider", text_of(o, "provider"));
+    if (*rn_text_of(meta, "description"))
+        line(t, "description", rn_text_of(meta, "description"));
+    line(t, "state", rn_text_of(o, "state"));
+    if (*rn_text_of(o, "trouble"))
+        line(t, "trouble", rn_text_of(o, "trouble"));
+    if (*rn_text_of(o, "provider"))
+        line(t, "provider", rn_text_of(o, "provider"));
     (void)snprintf(count, sizeof count, "%llu", (unsigned long long)s->count);
     line(t, "held", count);
     if (rn_json_u64(o, "want", &n, NULL) == 0) {
@@ -214,7 +180,7 @@ static void show_head(struct rn_tool *t, const struct rn_json *o, const struct r
     }
     (void)snprintf(count, sizeof count, "%llu", (unsigned long long)n);
     line(t, "head of", count);
-    line(t, "root", text_of(o, "root"));
+    line(t, "root", rn_text_of(o, "root"));
     time_line(t, "signed", o, "signed_at");
     time_line(t, "through", o, "through");
 }
@@ -225,12 +191,14 @@ int rn_cmd_head(struct rn_tool *t) {
     struct runnel_err err;
     int r = rn_resolve(t, t->words[0], &s);
     if (r == 0)
-        r = ask_of(t, "head", s.id, &a);
+        r = rn_ask_stream(t, "head", s.id, &a);
     if (r != 0)
         return r;
-    if (rn_stream_read(a.tree, &s, &err) < 0)
+    if (t->json)
+        rn_out_answer(t, &a);
+    else if (rn_stream_read(a.tree, &s, &err) < 0)
         r = rn_tool_fail(t, RN_EXIT_ERROR, &err);
-    else if (!t->json)
+    else
         show_head(t, a.tree, &s);
     rn_answer_free(&a);
     return r;
@@ -248,33 +216,19 @@ static int name_for_node(struct rn_tool *t, struct rn_stream *s, const char **ou
     return r;
 }
 
-static int unknown_is_4(int r, const struct runnel_err *err) {
-    return r < 0 && err->code == RUNNEL_ENOTFOUND ? RN_EXIT_STREAM : rn_exit_of(err);
-}
-
 static int change(struct rn_tool *t, const char *method, const char *key, const char *yes, const char *no) {
     struct rn_stream s;
     struct rn_answer a;
-    struct rn_buf json = {0};
-    struct runnel_err err;
     const char *name;
     int exit = name_for_node(t, &s, &name);
+    if (exit == 0)
+        exit = rn_ask_stream(t, method, name, &a);
     if (exit != 0)
         return exit;
-    const char *params = rn_node_stream_json(&json, name);
-    int r = params ? rn_node_ask(t, method, params, &a, &err) : rn_fail(&err, RUNNEL_ENOMEM, "no memory");
-    rn_buf_free(&json);
-    if (r < 0) {
-        exit = unknown_is_4(r, &err);
-        (void)rn_wrap(&err, "%s", method);
-        return rn_tool_fail(t, exit, &err);
-    }
-    if (t->json) {
-        rn_out_bytes(t, a.text.p, a.text.n);
-        rn_out(t, "\n");
-    } else {
-        rn_out(t, "%s\n", truth_of(a.tree, key) ? yes : no);
-    }
+    if (t->json)
+        rn_out_answer(t, &a);
+    else
+        rn_out(t, "%s\n", rn_truth_of(a.tree, key) ? yes : no);
     rn_answer_free(&a);
     return 0;
 }

@@ -92,7 +92,8 @@ int rn_unknown_command(const struct rn_tool *t, const char *name);
 /* ---- output.c ---- */
 void rn_out(struct rn_tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rn_out_bytes(struct rn_tool *t, const void *p, size_t n);
-int rn_out_flush(struct rn_tool *t); /* 0, or -1 when nothing can be written any more */
+void rn_out_clean(struct rn_tool *t, const char *text); /* as rn_text_clean makes it fit for a terminal */
+int rn_out_flush(struct rn_tool *t);                    /* 0, or -1 when nothing can be written any more */
 /* Says an error on standard error, as a sentence or with --json as an object. Returns the exit code. */
 int rn_tool_fail(const struct rn_tool *t, int exit, const struct runnel_err *err);
 int rn_tool_failf(const struct rn_tool *t, int exit, int code, const char *fmt, ...)
@@ -151,6 +152,17 @@ void rn_answer_free(struct rn_answer *a);
 int rn_exit_of(const struct runnel_err *err);
 /* {"stream": TEXT} in `b`; NULL when out of memory. */
 const char *rn_node_stream_json(struct rn_buf *b, const char *stream);
+
+/* ---- answer.c: a question of a command, its failure said, and what stands in the answer ---- */
+/* Asks and waits. 0 with *a to be freed, or an exit code after saying why. */
+int rn_ask(struct rn_tool *t, const char *method, const char *params, struct rn_answer *a);
+/* The same of one stream, with {"stream": TEXT}; RN_EXIT_STREAM when the node does not know it. */
+int rn_ask_stream(struct rn_tool *t, const char *method, const char *stream, struct rn_answer *a);
+void rn_out_answer(struct rn_tool *t, const struct rn_answer *a); /* the answer as it came: what --json writes */
+/* A member of an object; what is absent or of another type is "", 0 or false. */
+const char *rn_text_of(const struct rn_json *o, const char *key);
+uint64_t rn_number_of(const struct rn_json *o, const char *key);
+int rn_truth_of(const struct rn_json *o, const char *key);
 
 /* ---- resolve.c: from what people type to a stream ---- */
 struct rn_stream {

@@ -17,24 +17,6 @@ struct checking {
     struct runnel_err err;
 };
 
-static const char *text_of(const struct rn_json *o, const char *key) {
-    const char *s = "";
-    (void)rn_json_str(o, key, &s, NULL); /* absent is empty */
-    return s;
-}
-
-static int truth_of(const struct rn_json *o, const char *key) {
-    int v = 0;
-    (void)rn_json_bool(o, key, &v, NULL); /* absent is false */
-    return v;
-}
-
-static uint64_t number_of(const struct rn_json *o, const char *key) {
-    uint64_t v = 0;
-    (void)rn_json_u64(o, key, &v, NULL); /* absent is 0 */
-    return v;
-}
-
 static void on_tick(int fd, short what, void *arg) {
     struct checking *c = arg;
     (void)fd;
@@ -42,19 +24,12 @@ static void on_tick(int fd, short what, void *arg) {
     rn_progress_set(&c->progress, c->streams);
 }
 
-static void clean(struct rn_tool *t, const char *text) {
-    struct rn_buf b = {0};
-    rn_text_clean(&b, text, strlen(text));
-    rn_out_bytes(t, b.p, b.n);
-    rn_buf_free(&b);
-}
-
 /* "  block 2, from #512 on, byte 1000: ...": then what to do. */
 static void show_finding(struct rn_tool *t, const struct rn_json *d) {
     uint64_t v;
     rn_out(t, "  ");
-    if (*text_of(d, "kind") && *text_of(d, "stream"))
-        rn_out(t, "stream %s: ", text_of(d, "stream"));
+    if (*rn_text_of(d, "kind") && *rn_text_of(d, "stream"))
+        rn_out(t, "stream %s: ", rn_text_of(d, "stream"));
     if (rn_json_u64(d, "block", &v, NULL) == 0)
         rn_out(t, "block %llu", (unsigned long long)v);
     if (rn_json_u64(d, "from", &v, NULL) == 0)
@@ -63,9 +38,9 @@ static void show_finding(struct rn_tool *t, const struct rn_json *d) {
         rn_out(t, ", byte %llu of it", (unsigned long long)v);
     if (rn_json_get(d, "block"))
         rn_out(t, ": ");
-    clean(t, text_of(d, "message"));
+    rn_out_clean(t, rn_text_of(d, "message"));
     rn_out(t, "\n    ");
-    clean(t, text_of(d, "remedy"));
+    rn_out_clean(t, rn_text_of(d, "remedy"));
     rn_out(t, "\n");
 }
 
@@ -77,9 +52,9 @@ static void show_findings(struct rn_tool *t, const struct rn_json *o, const char
 
 static void show_verified(struct checking *c, const struct rn_json *o, const char *name) {
     struct rn_tool *t = c->tool;
-    uint64_t count = number_of(o, "count"), blocks = number_of(o, "blocks");
-    clean(t, name);
-    rn_out(t, ": %s: %llu observation%s in %llu block%s\n", truth_of(o, "ok") ? "whole and as signed" : "DAMAGED",
+    uint64_t count = rn_number_of(o, "count"), blocks = rn_number_of(o, "blocks");
+    rn_out_clean(t, name);
+    rn_out(t, ": %s: %llu observation%s in %llu block%s\n", rn_truth_of(o, "ok") ? "whole and as signed" : "DAMAGED",
            (unsigned long long)count, count == 1 ? "" : "s", (unsigned long long)blocks, blocks == 1 ? "" : "s");
     show_findings(t, o, "damaged");
 }
@@ -89,20 +64,17 @@ static int verify_one(struct checking *c, const char *id, const char *name) {
     struct rn_tool *t = c->tool;
     struct rn_answer a;
     struct rn_buf json = {0};
-    struct runnel_err err;
     rn_buf_fmt(&json, "{\"stream\":\"%s\"%s}", id, c->params);
     const char *params = rn_buf_cstr(&json);
-    int r = params ? rn_node_ask(t, "verify", params, &a, &err) : rn_fail(&err, RUNNEL_ENOMEM, "no memory");
+    int r = params ? rn_ask(t, "verify", params, &a)
+                   : rn_tool_failf(t, RN_EXIT_ERROR, RUNNEL_ENOMEM, "%s: no memory", t->command->name);
     rn_buf_free(&json);
-    if (r < 0) {
-        (void)rn_wrap(&err, "%s", t->command->name);
-        return rn_tool_fail(t, rn_exit_of(&err), &err);
-    }
+    if (r != 0)
+        return r;
     c->streams++;
-    c->damaged += !truth_of(a.tree, "ok");
+    c->damaged += !rn_truth_of(a.tree, "ok");
     if (t->json) {
-        rn_out_bytes(t, a.text.p, a.text.n);
-        rn_out(t, "\n");
+        rn_out_answer(t, &a);
     } else {
         show_verified(c, a.tree, name);
     }
@@ -163,18 +135,15 @@ int rn_cmd_verify(struct rn_tool *t) {
 static int check_records(struct checking *c) {
     struct rn_tool *t = c->tool;
     struct rn_answer a;
-    struct runnel_err err;
-    if (rn_node_ask(t, "fsck", rn_arg(t, "mend") ? "{\"mend\":true}" : "{}", &a, &err) < 0) {
-        (void)rn_wrap(&err, "fsck");
-        return rn_tool_fail(t, rn_exit_of(&err), &err);
-    }
-    c->damaged += !truth_of(a.tree, "ok");
+    int r = rn_ask(t, "fsck", rn_arg(t, "mend") ? "{\"mend\":true}" : "{}", &a);
+    if (r != 0)
+        return r;
+    c->damaged += !rn_truth_of(a.tree, "ok");
     if (t->json) {
-        rn_out_bytes(t, a.text.p, a.text.n);
-        rn_out(t, "\n");
+        rn_out_answer(t, &a);
     } else {
-        rn_out(t, "the store's records: %s: %llu looked at\n", truth_of(a.tree, "ok") ? "whole" : "DAMAGED",
-               (unsigned long long)number_of(a.tree, "records"));
+        rn_out(t, "the store's records: %s: %llu looked at\n", rn_truth_of(a.tree, "ok") ? "whole" : "DAMAGED",
+               (unsigned long long)rn_number_of(a.tree, "records"));
         show_findings(t, a.tree, "findings");
     }
     rn_answer_free(&a);
