@@ -32,6 +32,11 @@ check  git              command:git                git
 check  mount            command:mount              mount, for a small disk that is full
 check  util-linux       command:unshare            unshare, for the same
 check  xz-utils         command:xz                 xz
+bench  redis-server     command:redis-server       Redis 7
+bench  nats-server      command:nats-server        NATS server 2.9
+bench  mosquitto        command:mosquitto          Mosquitto 2
+bench  nodejs           command:node               Node.js 18, for hypercore
+bench  npm              command:npm                npm, for hypercore
 '
 
 die() {
@@ -72,7 +77,7 @@ name_what_is_missing() {
   die "this system has no apt-get, so please install by its own means:$missing"
 }
 
-# Installs what is missing for the purposes given ("build", "check").
+# Installs what is missing for the purposes given ("build", "check", "bench").
 install_needs() {
   local package rest missing=() as_root=()
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ * nats.c — the NATS client protocol, as far as a load driver speaks it; JetStream acknowledges to an inbox.
+ * May touch: nothing but the buffers of a connection.
+ */
+#include "base/err.h"
+#include "bench/load/proto.h"
+#include <inttypes.h>
+#include <string.h>
+
+#define MOST_LINE 65536u
+#define MOST_PAYLOAD 1048576u
+
+/* Its own inbox: _INBOX.<connection>.<serial>. */
+static int hello(struct load_conn *c, struct runnel_err *err) {
+    int r = rn_buf_fmt(&c->out,
+                       "CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"c\",\"protocol\":1}\r\n"
+                       "SUB _INBOX.%u.* 1\r\nPING\r\n",
+                       c->number);
+    return r < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no hello") : 0;
+}
+
+/* The decimal digits of v. */
+static int digits(struct rn_buf *b, uint64_t v) {
+    char text[20];
+    size_t at = sizeof text;
+    do
+        text[--at] = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    return rn_buf_add(b, text + at, sizeof text - at);
+}
+
+/* Without printf: this is called for every message. */
+static int publish(struct load_conn *c, struct runnel_bytes value, struct runnel_err *err) {
+    (void)rn_buf_str(&c->out, "PUB ");
+    (void)rn_buf_str(&c->out, c->stream);
+    (void)rn_buf_str(&c->out, " _INBOX.");
+    (void)digits(&c->out, c->number);
+    (void)rn_buf_byte(&c->out, '.');
+    (void)digits(&c->out, c->made++);
+    (void)rn_buf_byte(&c->out, ' ');
+    (void)digits(&c->out, value.n);
+    (void)rn_buf_str(&c->out, "\r\n");
+    (void)rn_buf_add(&c->out, value.p, value.n);
+    return rn_buf_str(&c->out, "\r\n") < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no publish") : 0;
+}
+
+/* MSG <subject> <sid> [reply] <bytes>: the payload's length, and which publish an inbox is of. */
+struct head {
+    size_t payload;
+    int inbox; /* the subject is that of an acknowledgement */
+    uint64_t serial;
+};
+
+static int decimal(struct runnel_bytes b, uint64_t *v) {
+    *v = 0;
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] < '0' || b.p[i] > '9' || *v > UINT64_MAX / 16)
+            return -1;
+        *v = *v * 10 + (uint64_t)(b.p[i] - '0');
+    }
+    return b.n > 0 ? 0 : -1;
+}
+
+/* The next word of a line; empty at its end. */
+static struct runnel_bytes word(const uint8_t **p, const uint8_t *end) {
+    while (*p < end && **p == ' ')
+        ++*p;
+    const uint8_t *from = *p;
+    while (*p < end && **p != ' ')
+        ++*p;
+    return (struct runnel_bytes){from, (size_t)(*p - from)};
+}
+
+static int message_head(const uint8_t *p, const uint8_t *end, struct head *h) {
+    struct runnel_bytes words[5], last = {NULL, 0};
+    size_t n = 0;
+    uint64_t payload;
+    while (n < 5 && (words[n] = word(&p, end)).n > 0)
+        last = words[n++];
+    if (n < 4 || decimal(last, &payload) < 0 || payload > MOST_PAYLOAD)
+        return -1;
+    const uint8_t *subject = words[1].p, *dot = memrchr(subject, '.', words[1].n);
+    *h = (struct head){.payload = (size_t)payload};
+    h->inbox = words[1].n > 7 && memcmp(subject, "_INBOX.", 7) == 0;
+    if (!h->inbox)
+        return 0;
+    size_t before = (size_t)(dot + 1 - subject);
+    return decimal((struct runnel_bytes){dot + 1, words[1].n - before}, &h->serial);
+}
+
+static int message(struct load_conn *c, const struct head *h, struct runnel_bytes value, struct runnel_err *err) {
+    if (!h->inbox)
+        return c->calls->value ? c->calls->value(c, value, err) : 0;
+    if (memmem(value.p, value.n, "\"error\"", 7) || !memmem(value.p, value.n, "\"seq\"", 5))
+        return rn_fail(err, RUNNEL_EIO, "nats says to publish %" PRIu64 ": %.*s", h->serial, (int)value.n,
+                       (const char *)value.p);
+    return c->calls->acked ? c->calls->acked(c, h->serial, err) : 0;
+}
+
+static int is(const char *line, size_t n, const char *w) {
+    return n >= strlen(w) && memcmp(line, w, strlen(w)) == 0;
+}
+
+static int control(struct load_conn *c, const char *line, size_t n, struct runnel_err *err) {
+    if (is(line, n, "PING"))
+        return rn_buf_str(&c->out, "PONG\r\n") < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no answer to a ping") : 0;
+    if (is(line, n, "PONG")) {
+        c->phase++;
+        return c->calls->ready ? c->calls->ready(c, err) : 0;
+    }
+    if (is(line, n, "INFO") || is(line, n, "+OK"))
+        return 0;
+    return rn_fail(err, RUNNEL_EIO, "nats says: %.*s", (int)(n < 400 ? n : 400), line);
+}
+
+static long take(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
+    const uint8_t *end = memchr(p, '\n', n < MOST_LINE ? n : MOST_LINE);
+    if (!end)
+        return n < MOST_LINE ? 0 : rn_fail(err, RUNNEL_EDAMAGED, "nats: a line without an end");
+    size_t line = (size_t)(end - p) + 1;
+    struct head h;
+    if (n < 4 || memcmp(p, "MSG ", 4) != 0) {
+        int r = control(c, (const char *)p, line - 1, err);
+        return r < 0 ? r : (long)line;
+    }
+    if (line < 6 || message_head(p, end - 1, &h) < 0)
+        return rn_fail(err, RUNNEL_EDAMAGED, "nats: not understood: %.*s", (int)(line < 200 ? line : 200),
+                       (const char *)p);
+    if (n < line + h.payload + 2)
+        return 0;
+    int r = message(c, &h, (struct runnel_bytes){p + line, h.payload}, err);
+    return r < 0 ? r : (long)(line + h.payload + 2);
+}
+
+const struct load_proto load_nats = {.name = "nats", .hello = hello, .publish = publish, .take = take};

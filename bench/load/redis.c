@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * redis.c — RESP2, as far as a load driver speaks it.
+ * May touch: nothing but the buffers of a connection.
+ */
+#include "base/err.h"
+#include "bench/load/proto.h"
+#include <string.h>
+
+#define MOST_BULK ((size_t)64 << 20)
+
+/* One element that has come whole: its type, its number, its bytes when it is a bulk or a line. */
+struct element {
+    uint8_t type;
+    long number; /* of ':', the length of '$', the elements of '*' */
+    struct runnel_bytes bytes;
+};
+
+static int line_number(const uint8_t *p, size_t n, long *v) {
+    int minus = n > 0 && p[0] == '-';
+    long sum = 0;
+    if (n == (size_t)minus || n > 18)
+        return -1;
+    for (size_t i = (size_t)minus; i < n; i++) {
+        if (p[i] < '0' || p[i] > '9')
+            return -1;
+        sum = sum * 10 + (p[i] - '0');
+    }
+    *v = minus ? -sum : sum;
+    return 0;
+}
+
+/* The first element: its bytes, 0 when it is not whole yet. */
+static long element(const uint8_t *p, size_t n, struct element *e, struct runnel_err *err) {
+    const uint8_t *end = memchr(p, '\n', n < 4096 ? n : 4096);
+    if (!end)
+        return n < 4096 ? 0 : rn_fail(err, RUNNEL_EDAMAGED, "redis: a line without an end");
+    size_t line = (size_t)(end - p) + 1;
+    if (line < 3 || end[-1] != '\r')
+        return rn_fail(err, RUNNEL_EDAMAGED, "redis: a line without \\r");
+    *e = (struct element){.type = p[0], .bytes = {p + 1, line - 3}};
+    if (e->type == '-')
+        return rn_fail(err, RUNNEL_EIO, "redis says: %.*s", (int)e->bytes.n, (const char *)e->bytes.p);
+    if (e->type == '+')
+        return (long)line;
+    if (!strchr(":$*", e->type) || line_number(e->bytes.p, e->bytes.n, &e->number) < 0)
+        return rn_fail(err, RUNNEL_EDAMAGED, "redis: not understood: %.*s", (int)(line - 2), (const char *)p);
+    if (e->type != '$' || e->number < 0)
+        return (long)line;
+    size_t size = (size_t)e->number;
+    if (size > MOST_BULK)
+        return rn_fail(err, RUNNEL_EDAMAGED, "redis: a string of %zu bytes", size);
+    e->bytes = (struct runnel_bytes){p + line, size};
+    return n < line + size + 2 ? 0 : (long)(line + size + 2);
+}
+
+/* One whole reply; e: its last element. *parts: how many elements it has, 1 for a simple one. */
+static long reply(const uint8_t *p, size_t n, struct element *e, unsigned long *parts, struct runnel_err *err) {
+    size_t at = 0;
+    long used = 0;
+    unsigned long left = 1;
+    *e = (struct element){0};
+    for (*parts = 0; left > 0; left--, ++*parts, at += (size_t)used) {
+        used = at < n ? element(p + at, n - at, e, err) : 0;
+        if (used <= 0)
+            return used;
+        if (e->type == '*' && e->number > 0)
+            left += (unsigned long)e->number;
+    }
+    return (long)at;
+}
+
+static int hello(struct load_conn *c, struct runnel_err *err) {
+    return rn_buf_str(&c->out, "*1\r\n$4\r\nPING\r\n") < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no hello") : 0;
+}
+
+static int bulk(struct rn_buf *b, const char *text) {
+    return rn_buf_fmt(b, "$%zu\r\n%s\r\n", strlen(text), text);
+}
+
+/* All of a command up to its value, made once. The connection keeps it. */
+static const char *command(struct load_conn *c, const char *verb, size_t value, struct runnel_err *err) {
+    struct rn_buf b = {0};
+    if (c->mine)
+        return c->mine;
+    (void)rn_buf_fmt(&b, "*%d\r\n", strcmp(verb, "XADD") == 0 ? 5 : 3);
+    (void)bulk(&b, verb);
+    (void)bulk(&b, c->stream);
+    if (strcmp(verb, "XADD") == 0)
+        (void)rn_buf_str(&b, "$1\r\n*\r\n$1\r\nv\r\n");
+    (void)rn_buf_fmt(&b, "$%zu\r\n", value);
+    c->mine = b.failed || !rn_buf_cstr(&b) ? NULL : b.p;
+    if (!c->mine) {
+        rn_buf_free(&b);
+        (void)rn_fail(err, RUNNEL_ENOMEM, "no memory for a command");
+    }
+    return c->mine;
+}
+
+static int say(struct load_conn *c, const char *verb, struct runnel_bytes value, struct runnel_err *err) {
+    const char *before = command(c, verb, value.n, err);
+    if (!before)
+        return -RUNNEL_ENOMEM;
+    (void)rn_buf_str(&c->out, before);
+    (void)rn_buf_add(&c->out, value.p, value.n);
+    c->made++;
+    return rn_buf_str(&c->out, "\r\n") < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no memory for what is to be sent") : 0;
+}
+
+static int publish(struct load_conn *c, struct runnel_bytes value, struct runnel_err *err) {
+    return say(c, "XADD", value, err);
+}
+
+static long take(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
+    struct element e;
+    unsigned long parts;
+    int r = 0;
+    long used = reply(p, n, &e, &parts, err);
+    if (used <= 0)
+        return used;
+    if (c->phase == 0) {
+        c->phase = 1;
+        r = c->calls->ready ? c->calls->ready(c, err) : 0;
+    } else if (c->calls->acked) {
+        r = c->calls->acked(c, c->done, err);
+    }
+    return r < 0 ? r : used;
+}
+
+const struct load_proto load_redis = {.name = "redis", .hello = hello, .publish = publish, .take = take};
