@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # client/local.mk — librunnel, the client library.
 # May touch: the build folder; on install the prefix.
+EXTRA_DIST += client/README.md
 lib_LTLIBRARIES += librunnel.la
 runnelinclude_HEADERS += include/runnel/client.h include/runnel/easy.h include/runnel/runnel.h
 librunnel_la_SOURCES = \

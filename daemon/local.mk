@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # daemon/local.mk — runneld, and what it is made of, for its tests.
 # May touch: the build folder.
+EXTRA_DIST += daemon/README.md
 DAEMON_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CFLAGS) $(SODIUM_CFLAGS) \
   -DPLUGINDIR='"$(plugindir)"' -DCONFDIR='"$(sysconfdir)/runnel"'
 noinst_LTLIBRARIES += libdaemon.la

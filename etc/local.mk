@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # etc/local.mk — the configuration that `make install` puts there once, and the systemd unit.
 # May touch: the build folder; on install the prefix. A config that is there is never overwritten.
+EXTRA_DIST += etc/README.md
 EXTRA_DIST += etc/runneld.conf etc/conf.d/README etc/runneld.service.in
 confdir = $(sysconfdir)/runnel
 confddir = $(confdir)/conf.d

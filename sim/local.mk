@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # sim/local.mk — the simulated world, linked into the tests that run nodes in it.
 # May touch: the build folder.
+EXTRA_DIST += sim/README.md
 check_LTLIBRARIES += libsim.la libsimlinks.la libsimstatic.la libsimincremental.la
 SIM_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(SODIUM_CFLAGS) $(YAJL_CFLAGS)
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # tests/local.mk — the layers of tests; each has its own fragment.
+# May touch: the build folder.
+EXTRA_DIST += tests/README.md tests/conformance/README.md
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)
 include tests/unit/base.mk
 include tests/unit/data.mk

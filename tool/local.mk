@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # tool/local.mk — runnel, the command line.
 # May touch: the build folder.
+EXTRA_DIST += tool/README.md
 bin_PROGRAMS += runnel
 runnel_SOURCES = \
   tool/tool.h tool/batch.h tool/runnel.c tool/commands.c tool/args.c tool/help.c tool/output.c tool/text.c \

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # core/base/local.mk — the pure tools; also an installed static library for plugin authors.
 # May touch: the build folder; on install the prefix.
+EXTRA_DIST += core/base/README.md
 lib_LTLIBRARIES += librunnel-base.la
 basehdrdir = $(includedir)/runnel/base
 basehdr_HEADERS = \

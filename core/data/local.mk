@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # core/data/local.mk — the formats: descriptor, block, tree, proof, head, frame.
 # May touch: the build folder.
+EXTRA_DIST += core/data/README.md
 noinst_LTLIBRARIES += libdata.la
 libdata_la_SOURCES = \
   core/data/limits.h core/data/hash.h core/data/hash.c core/data/sign.h core/data/sign.c \

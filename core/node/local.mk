@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # core/node/local.mk — the core: reads bytes it is handed, never the world.
 # May touch: the build folder.
+EXTRA_DIST += core/node/README.md
 noinst_LTLIBRARIES += libnode.la
 libnode_la_SOURCES = \
   core/node/access.c core/node/access.h \

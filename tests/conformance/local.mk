@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # tests/conformance/local.mk — the plugin test host and the suites that every plugin of a kind must pass.
+# May touch: the build folder.
 CONFORMANCE_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir) -I$(top_builddir) -D_GNU_SOURCE $(LIBEVENT_CFLAGS) $(CMOCKA_CFLAGS)
 CONFORMANCE_LIBS = tests/conformance/libtesthost.la $(CMOCKA_LIBS)
 

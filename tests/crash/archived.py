@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""archived.py: runnel backup onto a disk that forgets what was not synced, killed at every single change of its files.
+"""archived.py — runnel backup onto a disk that forgets what was not synced, killed at every single change of its files.
+May touch: temporary folders; the daemons that it starts and kills.
 
 Once it has said that it is done the backup is there, to the last byte, when power fails; and whenever it is
 killed and power fails, a folder with a file "records" is a whole backup.

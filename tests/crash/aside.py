@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""aside.py: power fails while a damaged store is set aside: what it was made of is still somewhere, and the
+"""aside.py — power fails while a damaged store is set aside: what it was made of is still somewhere, and the
 next start goes on.
+May touch: temporary folders; the daemons that it starts and kills.
 
     aside.py             what is left is drawn once; --all: four times
 """

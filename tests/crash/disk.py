@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""disk.py: what may be left of a folder when the power fails: a model fed with the journal of volatile.c.
+"""disk.py — what may be left of a folder when the power fails: a model fed with the journal of volatile.c.
+May touch: the folder that it is given; reads a journal.
 
 The model, which is weaker than the file systems that people use, on purpose:
 

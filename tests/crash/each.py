@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""each.py: a short life of a node, killed at every single change of its files, one after the other.
+"""each.py — a short life of a node, killed at every single change of its files, one after the other.
+May touch: temporary folders; the daemons that it starts and kills.
 
 A node starts in an empty folder, makes its identity, two streams, publishes, and stops. It is killed before
 its 1st, 2nd, 3rd … change or sync until a life passes without. Nothing that was acknowledged or shown may be

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""kills.py: a publisher under load is killed again and again, with and without its disk; see run.
+"""kills.py — a publisher under load is killed again and again, with and without its disk; see run.
+May touch: temporary folders; the daemons that it starts and kills.
 
 A town is a publisher, a subscriber that follows all of its streams over tcp, programs at both. In each
 of its lives the publisher takes publishes, many in flight, on several streams, until it is killed at a random
@@ -8,7 +9,8 @@ moment or at a random change of its files. Then, mostly, power fails too: a part
 gone, drawn from a seed. Started without peers it must hold all that it ever told anybody: acknowledged
 publishes and streams, what readers at it saw, what the subscriber holds, and every head's root. At the end
 of a town both must have equal heads. The subscriber is killed now and then too; its promise is that its
-subscriptions stay, and that what it holds is the author's."""
+subscriptions stay, and that what it holds is the author's.
+"""
 import os
 import random
 import shutil

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""mutant.py: programs of the build with one source file altered: that one compiled, what it is in linked anew."""
+"""mutant.py — programs of the build with one source file altered: that one compiled, what it is in linked anew.
+May touch: a folder of its own, the compiler; reads the source and the build tree."""
 import os
 import re
 import shlex

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""node.py: a node on a disk that forgets, what a program sees of it, and what must be there afterwards."""
+"""node.py — a node on a disk that forgets, what a program sees of it, and what must be there afterwards.
+May touch: temporary folders; the daemons that it starts and kills."""
 import hashlib
 import json
 import os

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""rotated.py: the log goes on in a new file while publishes are acknowledged; power fails then."""
+"""rotated.py — the log goes on in a new file while publishes are acknowledged; power fails then.
+May touch: temporary folders; the daemons that it starts and kills."""
 import os
 import random
 import sys

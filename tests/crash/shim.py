@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""shim.py: the shim and the model are what disk.py says: what is synced stays, what is not may go."""
+"""shim.py — the shim and the model are what disk.py says: what is synced stays, what is not may go.
+May touch: temporary folders; the programs that it starts."""
 import itertools
 import os
 import random

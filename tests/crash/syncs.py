@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""syncs.py: without any one of the syncs in the sources a check fails. The list of them is syncs.txt.
+"""syncs.py — without any one of the syncs in the sources a check fails. The list of them is syncs.txt.
+May touch: temporary folders, the compiler; the daemons that its checks start and kill.
 
     syncs.py             the list is whole; the entries that a quick check finds
     syncs.py --all       all of them: minutes

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""session.py [SECONDS [SEED]]: random and mutated frames at a daemon, abrupt ends; it must keep serving well-behaved
-sessions, keep what it acknowledged, and end orderly. Prints the seed, which gives the same frames again."""
+"""session.py [SECONDS [SEED]] — random and mutated frames at a daemon, abrupt ends; it must keep serving well-behaved
+sessions, keep what it acknowledged, and end orderly. Prints the seed, which gives the same frames again.
+May touch: a temporary folder; a daemon of its own."""
 import os
 import random
 import socket

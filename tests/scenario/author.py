@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""author.py: an author's own safety on real daemons: clones, older copies, lost and unreadable stores."""
+"""author.py — an author's own safety on real daemons: clones, older copies, lost and unreadable stores.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import glob
 import json
 import os

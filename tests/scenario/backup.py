@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""backup.py: runnel backup and restore on real daemons: while publishing goes on, into a fresh folder, with and without peers."""
+"""backup.py — runnel backup and restore on real daemons: while publishing goes on, into a fresh folder, with and without peers.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import base64
 import os
 import shutil

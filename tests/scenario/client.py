@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""client.py: librunnel at real daemons: killed a hundred times under it, the examples, threads."""
+"""client.py — librunnel at real daemons: killed a hundred times under it, the examples, threads.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import os
 import re
 import signal

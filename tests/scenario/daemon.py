@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""daemon.py: runneld alone: the command line, plugins, the identity, the data directory, its end."""
+"""daemon.py — runneld alone: the command line, plugins, the identity, the data directory, its end.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import json
 import os
 import re
@@ -142,7 +143,7 @@ def plugin_not_there(f):
     code, out, err = runneld("--plugin-info", "tpc")
     equal((code, out), (1, ""))
     check('did you mean "tcp"?' in err, err)
-    for what in ("storage/tcp", "topic/tcp", "/nonexistent.so", "../tcp", "transport/../tcp"):
+    for what in ("storage/tcp", "format/tcp", "/nonexistent.so", "../tcp", "transport/../tcp"):
         code, out, err = runneld("--plugin-info", what)
         equal((code, out), (1, ""), what)
         check(what in err, err)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""damage.py: a disk that alters what it keeps: the right data come, or damage is reported; never a wrong value."""
+"""damage.py — a disk that alters what it keeps: the right data come, or damage is reported; never a wrong value.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import json
 import os
 import random

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""drop.py: runnel drop on real daemons: it asks, what goes stays gone, what others hold stays."""
+"""drop.py — runnel drop on real daemons: it asks, what goes stays gone, what others hold stays.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import os
 import pty
 import subprocess

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""exchange.py: two real nodes: history, live tail, ends and starts of either, rights, a peer that lies."""
+"""exchange.py — two real nodes: history, live tail, ends and starts of either, rights, a peer that lies.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import json
 import os
 import re

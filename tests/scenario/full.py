@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""full.py: real nodes on a small disk that is full: refusals, reads, starts, kills, room again."""
+"""full.py — real nodes on a small disk that is full: refusals, reads, starts, kills, room again.
+May touch: temporary folders, small file systems that it mounts; daemons of its own."""
 import contextlib
 import itertools
 import json

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""hostile.py: what a peer or a program must not be able to do to a node, on real daemons."""
+"""hostile.py — what a peer or a program must not be able to do to a node, on real daemons.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import json
 import select
 import socket

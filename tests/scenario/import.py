@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""import.py: CSV files in and out on real daemons: exactly, as often as one likes, killed anywhere."""
+"""import.py — CSV files in and out on real daemons: exactly, as often as one likes, killed anywhere.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import json
 import os
 import random

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""manual.py: the manual says what the programs say: options of plugins, options of the command line."""
+"""manual.py — the manual says what the programs say: options of plugins, options of the command line.
+May touch: reads doc/man; runs the programs for what they say of themselves."""
 import json
 import os
 import re

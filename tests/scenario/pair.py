@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""pair.py: nodes that exchange streams: their configs, their daemons, the tool at each of them."""
+"""pair.py — nodes that exchange streams: their configs, their daemons, the tool at each of them.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import contextlib
 import json
 import os

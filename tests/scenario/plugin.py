@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""plugin.py: the example plugin, built as an outsider would and used by a real daemon.
+"""plugin.py — the example plugin, built as an outsider would and used by a real daemon.
 May touch: temporary folders, loopback ports."""
 import json
 import os

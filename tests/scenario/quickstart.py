@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""quickstart.py: scripts/quickstart, against the programs of this build: what it shows, and that it leaves nothing."""
+"""quickstart.py — scripts/quickstart, against the programs of this build: what it shows, and that it leaves nothing.
+May touch: a temporary folder; what scripts/quickstart starts."""
 import os
 import re
 import signal

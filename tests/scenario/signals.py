@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""signals.py: runneld is told to end when it is not ready for it: in its start, in its stop."""
+"""signals.py — runneld is told to end when it is not ready for it: in its start, in its stop.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import os
 import random
 import shutil

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""storefails.py: pages that go bad under a running node: it ends to be started again, and the next start finds them."""
+"""storefails.py — pages that go bad under a running node: it ends to be started again, and the next start finds them.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import json
 import os
 import subprocess

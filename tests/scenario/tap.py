@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""tap.py: what the scenarios share: TAP, temporary folders, daemons that are always stopped."""
+"""tap.py — what the scenarios share: TAP, temporary folders, daemons that are always stopped.
+May touch: temporary folders; the processes that it starts, by their number."""
 import contextlib
 import os
 import re

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""tool.py: runnel, the tool, on real daemons: every command, JSON, errors, exit codes, files there and back."""
+"""tool.py — runnel, the tool, on real daemons: every command, JSON, errors, exit codes, files there and back.
+May touch: temporary folders; daemons of its own on free loopback ports."""
 import csv
 import io
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# wire.py — the node protocol spoken by hand to real daemons, from doc/protocol.md and doc/methods.md alone.
+# wire.py — the node protocol spoken by hand to real daemons, from doc/protocol.md alone.
 # May touch: sockets of this machine.
 import json
 import os

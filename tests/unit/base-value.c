@@ -63,6 +63,7 @@ static void good(void **state) {
     }
 }
 
+/* Long because it is the table of all that is refused. */
 static void bad(void **state) {
     static const struct {
         const char *text;

@@ -5,8 +5,10 @@ BASE_TESTS = tests/unit/base-bytes tests/unit/base-order tests/unit/base-words t
   tests/unit/base-json tests/unit/base-time tests/unit/base-memory
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
-# The house as a whole: headers that stand alone, arrows that point the right way.
-HOUSE_TESTS = tests/unit/headers.sh tests/unit/arrows.py
+# The house as a whole: headers that stand alone, arrows that point the right way, what each file and folder says of
+# itself, and the words for things.
+HOUSE_TESTS = tests/unit/headers.sh tests/unit/arrows.py tests/unit/house.py tests/unit/words.py
+EXTRA_DIST += tests/unit/tree.py
 TESTS += $(HOUSE_TESTS)
 dist_check_SCRIPTS += $(HOUSE_TESTS)
 BASE_TEST_LIBS = librunnel-base.la $(CMOCKA_LIBS)

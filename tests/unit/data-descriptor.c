@@ -84,6 +84,7 @@ static void what_is_canonical_is_accepted(void **state) {
 
 /* ---- what is refused ---- */
 
+/* Long because it is the table of all spellings. */
 static void every_other_spelling_is_refused(void **state) {
     static const char *const bad[] = {
         "",

@@ -247,7 +247,7 @@ static void kinds(void **state) {
         assert_int_equal(rn_kind_of(rn_kind_name(k)), k);
     assert_null(rn_kind_name(0));
     assert_null(rn_kind_name(6));
-    assert_int_equal(rn_kind_of("topic"), 0);
+    assert_int_equal(rn_kind_of("format"), 0);
 }
 
 /* ---- words that are near ---- */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # plugins/discovery/static/local.mk — what this folder adds to the build.
+# May touch: the build folder.
 plugin_LTLIBRARIES += plugins/discovery/static/discovery-static.la
 plugins_discovery_static_discovery_static_la_SOURCES = \
   plugins/discovery/static/static.c plugins/discovery/static/peers.h plugins/discovery/static/peers.c

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # plugins/transport/common/local.mk — what the transports over stream sockets share.
+# May touch: the build folder.
+EXTRA_DIST += plugins/transport/common/README.md
 noinst_LTLIBRARIES += plugins/transport/common/libstreamfd.la
 plugins_transport_common_libstreamfd_la_SOURCES = \
   plugins/transport/common/stream_fd.h plugins/transport/common/stream_fd.c

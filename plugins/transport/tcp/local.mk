@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # plugins/transport/tcp/local.mk — what this folder adds to the build.
+# May touch: the build folder.
 plugin_LTLIBRARIES += plugins/transport/tcp/transport-tcp.la
 plugins_transport_tcp_transport_tcp_la_SOURCES = \
   plugins/transport/tcp/tcp.c plugins/transport/tcp/address.h plugins/transport/tcp/address.c

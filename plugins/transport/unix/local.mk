@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # plugins/transport/unix/local.mk — what this folder adds to the build.
+# May touch: the build folder.
 plugin_LTLIBRARIES += plugins/transport/unix/transport-unix.la
 plugins_transport_unix_transport_unix_la_SOURCES = \
   plugins/transport/unix/unix.c plugins/transport/unix/socket_file.h plugins/transport/unix/socket_file.c
