@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""measure.py: rows, samples and medians: every side of a row measured in turn, several times, in one run."""
+"""measure.py — rows, samples and medians: every side of a row measured in turn, several times, in one run.
+May touch: the folder of the run; what the rows start."""
 import dataclasses
 import importlib
 import json

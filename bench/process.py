@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""process.py: what the benchmark starts: servers and drivers that are always stopped, by their pid."""
+"""process.py — what the benchmark starts: servers and drivers that are always stopped, by their pid.
+May touch: the folder of the run; the processes that it starts, by their number."""
 import os
 import random
 import shutil

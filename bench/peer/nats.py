@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""nats.py: nats-server, from the distribution; JetStream on request, its streams made over the wire."""
+"""nats.py — nats-server, from the distribution; JetStream on request, its streams made over the wire.
+May touch: a folder of its own; a server on a free loopback port."""
 import json
 import os
 import socket

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""redis.py: redis-server, from the distribution."""
+"""redis.py — redis-server, from the distribution.
+May touch: a folder of its own; a server on a free loopback port."""
 import socket
 
 from process import DEADLINE, Failed, Server, free_port, need as need_program

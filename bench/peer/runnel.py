@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""runnel.py: runneld of the build tree: bdb storage, a unix socket, TCP on request, static discovery."""
+"""runnel.py — runneld of the build tree: bdb storage, a unix socket, TCP on request, static discovery.
+May touch: a folder of its own; a server on a free loopback port."""
 import json
 import os
 import subprocess

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""publish.py: acknowledged publishes that are on disk, beside Redis XADD with appendfsync always, and beside the disk."""
+"""publish.py — acknowledged publishes that are on disk, beside Redis XADD with appendfsync always, and beside the disk.
+May touch: the servers of the run."""
 import os
 
 from measure import Row, Sample
