@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// hypercore.js: hypercore's part of the benchmarks: node hypercore.js COMMAND ARGUMENT...
+// hypercore.js — hypercore's part of the benchmarks: node hypercore.js COMMAND ARGUMENT...
 // May touch: the folder given; sockets of this machine. hypercore itself comes from $HYPERCORE, where bench/setup has put it.
 //
 //   write FOLDER COUNT GROUP   appends COUNT values, GROUP of them to a block, and prints {"messages", "seconds"}

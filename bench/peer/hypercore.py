@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""hypercore.py: hypercore from npm, where bench/setup has put it; hypercore.js is what runs in it."""
+"""hypercore.py — hypercore from npm, where bench/setup has put it; hypercore.js is what runs in it.
+May touch: a folder of its own; a server on a free loopback port."""
 import json
 import os
 import subprocess
