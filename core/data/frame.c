@@ -236,6 +236,12 @@ int rn_frame_data(struct rn_buf *b, uint64_t follow, uint64_t seq, int64_t base,
     return append(b, RN_FRAME_DATA, &f, entries);
 }
 
+size_t rn_frame_data_fields(uint8_t out[RN_DATA_FIELDS], uint64_t seq, int64_t base) {
+    size_t n = rn_leb_put(out, seq);
+    rn_put_le64(out + n, (uint64_t)base);
+    return n + 8;
+}
+
 int rn_frame_head(struct rn_buf *b, uint64_t follow, struct runnel_bytes signed_head) {
     return rn_frame_json(b, RN_FRAME_HEAD, follow, signed_head);
 }

@@ -72,6 +72,10 @@ int rn_frame_publish(struct rn_buf *b, uint64_t id, const struct runnel_id *stre
                      int64_t base, struct runnel_bytes entries);
 int rn_frame_published(struct rn_buf *b, uint64_t id, uint64_t seq, uint64_t count, int64_t first, int64_t last);
 int rn_frame_data(struct rn_buf *b, uint64_t follow, uint64_t seq, int64_t base, struct runnel_bytes entries);
+/* The fields of a DATA frame between the follow and the entries, for those who put frames together themselves: many
+ * frames differ in their follow alone. Returns how many bytes it wrote. */
+#define RN_DATA_FIELDS 18u
+size_t rn_frame_data_fields(uint8_t out[RN_DATA_FIELDS], uint64_t seq, int64_t base);
 int rn_frame_head(struct rn_buf *b, uint64_t follow, struct runnel_bytes signed_head);
 int rn_frame_credit(struct rn_buf *b, uint64_t follow, uint64_t bytes);
 int rn_frame_hashes(struct rn_buf *b, uint64_t id, struct runnel_bytes hashes);

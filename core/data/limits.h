@@ -21,9 +21,8 @@
     X(REQUESTS, 8192, "unanswered requests of a session before its reading pauses")                                    \
     X(CREDIT, 16777216, "bytes of credit that a follow may hold")                                                      \
     X(UNVERIFIED, 16777216, "bytes of a provider that wait for their head or for the disk")                            \
-    X(UNSENT, 262144, "bytes kept unsent in a session before its follows pause")                                       \
-    X(UNREAD, 524288, "bytes kept unsent in a session before its reading pauses")                                      \
-    X(QUEUED, 8388608, "bytes kept unsent in a session before it is closed")                                           \
+    X(UNREAD, 524288, "bytes of answers and questions kept unsent in a session before its reading pauses")             \
+    X(QUEUED, 8388608, "bytes of answers and questions kept unsent in a session before it is closed")                  \
     X(PUBLISHES, 6291456, "bytes of a session's publishes not yet durable before its reading pauses")                  \
     X(SESSIONS, 16384, "sessions of a node")                                                                           \
     X(STREAMS, 1048576, "streams of a node")                                                                           \

@@ -44,6 +44,7 @@ struct rn_conf {
     const char *identity;             /* node.identity: the key file; default DATA/identity */
     const char *log;                  /* node.log: a spec for rn_log_spec; default "info" */
     const char *name;                 /* node.name: a free text for status; may be NULL */
+    uint64_t unsent;                  /* node.unsent: bytes that may wait for one reader */
     const struct rn_section *storage; /* node.storage; may be left out when there is but one */
     const struct rn_section *sync;    /* the sync section "default", or the first; never NULL after rn_conf_check */
     struct rn_list sections;          /* in order of the texts */

@@ -14,7 +14,11 @@
 #define NAME_BYTES 128u
 #define LEVELS "levels such as \"info,session=debug\""
 
-static const char *const words[] = {"data", "identity", "log", "name", "storage", NULL};
+static const char *const words[] = {"data", "identity", "log", "name", "storage", "unsent", NULL};
+
+/* The least is what a session needs to have two frames under way. */
+static const struct runnel_option unsent = {
+    .name = "unsent", .type = RUNNEL_OPT_SIZE, .dflt = "256KiB", .min = 131072, .max = 16777216};
 
 /* Where something that is missing in "node" should stand. */
 static struct rn_place section(const struct rn_conf_texts *t) {
@@ -134,6 +138,17 @@ static void check_name(struct rn_conf *c) {
         }
 }
 
+static void check_unsent(struct rn_conf *c) {
+    struct rn_place at = rn_texts_section(c->texts, "node", unsent.name, NULL);
+    struct rn_fault fault;
+    int64_t size = 0;
+    int rc = at.v != NULL ? rn_option_set(&unsent, at.v, &size, &fault) : rn_option_default(&unsent, &size, &fault);
+    if (rc == 0)
+        c->unsent = (uint64_t)size;
+    else
+        rn_wrong(c->texts, at, "node.unsent", fault.found, fault.want, fault.remedy);
+}
+
 /* ---- the storage ---- */
 
 static const struct rn_section *only_storage(const struct rn_conf *c) {
@@ -178,6 +193,7 @@ int rn_check_node(struct rn_conf *c) {
     int rc = check_paths(c);
     check_log(c);
     check_name(c);
+    check_unsent(c);
     check_storage(c);
     return rc;
 }

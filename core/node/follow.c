@@ -67,6 +67,7 @@ static struct rn_follow *make(struct rn_call *call, struct rn_stream *s, const s
                             .told_signed = INT64_MIN};
     rn_list_init(&f->busy_link);
     rn_list_init(&f->stream_link);
+    rn_list_init(&f->end_link);
     rn_block_wait_init(&f->wait, on_block);
     if (add_to_session(f) != 0) {
         free(f);
@@ -139,6 +140,7 @@ void rn_follow_free(struct rn_follow *f) {
     rn_put_le64(key, f->id);
     (void)rn_map_del(f->session->follows, key, sizeof key);
     rn_list_del(&f->stream_link);
+    rn_list_del(&f->end_link);
     rn_list_del(&f->busy_link);
     if (rn_list_linked(&f->wait.link))
         f->session->n_reading--;
@@ -154,6 +156,7 @@ void rn_follow_free(struct rn_follow *f) {
 /* ---- sending ---- */
 
 void rn_follow_wake(struct rn_follow *f) {
+    rn_list_del(&f->end_link);
     if (!rn_list_linked(&f->busy_link))
         rn_list_add(&f->session->busy, &f->busy_link);
     rn_session_flush_soon(f->session);
@@ -182,7 +185,7 @@ static void send_state(struct rn_follow *f, const char *end, const struct runnel
     rn_jw_u64(&w, f->next);
     rn_jw_end_object(&w);
     if (b.failed == 0)
-        (void)rn_frame_json(rn_session_out(f->session), RN_FRAME_STATE, f->id, rn_buf_bytes(&b));
+        (void)rn_follow_push(f, RN_FRAME_STATE, rn_buf_bytes(&b));
     rn_buf_free(&b);
     rn_session_flush_soon(f->session);
 }
@@ -194,48 +197,6 @@ static void end(struct rn_follow *f, const struct runnel_err *err) {
 
 void rn_follow_lost(struct rn_follow *f, const struct runnel_err *err) {
     end(f, err);
-}
-
-/* Cuts a run where its observations reach the time at which the follow ends. */
-static int cut_by_time(const struct rn_follow *f, struct rn_run *run, uint64_t *to, struct runnel_err *err) {
-    struct rn_cursor c;
-    struct rn_obs o;
-    int rc;
-    *to = UINT64_MAX;
-    if (!f->has_until_time || run->last < f->until_time)
-        return 0;
-    rn_cursor_init(&c, run->entries.p, run->entries.n, f->next, run->base);
-    while ((rc = rn_cursor_next(&c, &o, err)) > 0)
-        if (o.time >= f->until_time) {
-            *to = o.seq;
-            return 0;
-        }
-    return rc;
-}
-
-/* Sends one run out of a block. 1: sent; 0: the end by time is reached here; or a negative code. */
-static int send_run(struct rn_follow *f, struct runnel_bytes block, uint64_t limit, struct runnel_err *err) {
-    uint64_t first = f->next / RN_MAX_BLOCK * RN_MAX_BLOCK, cut;
-    uint64_t to = limit - first < RN_MAX_BLOCK ? limit - first : RN_MAX_BLOCK;
-    size_t most = f->credit < (int64_t)RN_RUN_MAX ? (size_t)f->credit : RN_RUN_MAX;
-    struct rn_run run;
-    int rc = rn_block_run(block.p, block.n, f->next - first, to, most, &run, err);
-    if (rc == 0)
-        rc = cut_by_time(f, &run, &cut, err);
-    if (rc == 0 && cut == f->next)
-        return 0;
-    if (rc == 0 && cut != UINT64_MAX)
-        rc = rn_block_run(block.p, block.n, f->next - first, cut - first, most, &run, err);
-    if (rc == 0 && run.count == 0)
-        rc = rn_fail(err, RUNNEL_EDAMAGED, "block %llu holds fewer observations than it should",
-                     (unsigned long long)(f->next / RN_MAX_BLOCK));
-    if (rc == 0 && (rc = rn_frame_data(rn_session_out(f->session), f->id, f->next, run.base, run.entries)) != 0)
-        rn_fail(err, -rc, "an observation cannot be sent");
-    if (rc != 0)
-        return rc;
-    f->next += run.count;
-    f->credit -= (int64_t)run.entries.n;
-    return 1;
 }
 
 /* With heads: takes the newest head as what to send up to, if it is news. */
@@ -257,7 +218,7 @@ static void take_goal(struct rn_follow *f) {
 /* All up to the limit has been sent. 1: there may be more at once. */
 static int caught_up(struct rn_follow *f) {
     if (f->goal.n) {
-        (void)rn_frame_head(rn_session_out(f->session), f->id, rn_buf_bytes(&f->goal));
+        (void)rn_follow_push(f, RN_FRAME_HEAD, rn_buf_bytes(&f->goal));
         rn_buf_free(&f->goal);
         return 1;
     }
@@ -266,6 +227,7 @@ static int caught_up(struct rn_follow *f) {
         f->told_live = live;
         send_state(f, NULL, NULL);
     }
+    rn_list_add(&f->stream->caught_up, &f->end_link);
     return 0;
 }
 
@@ -282,7 +244,7 @@ static uint64_t limit_of(struct rn_follow *f) {
 /* One run from a block that is at hand. 1: may go on; 0: it has ended. */
 static int send_from(struct rn_follow *f, struct runnel_bytes block, uint64_t limit) {
     struct runnel_err err;
-    int rc = send_run(f, block, limit, &err);
+    int rc = rn_follow_run(f, block, limit, &err);
     if (rc > 0)
         return 1;
     end(f, rc < 0 ? &err : NULL);
@@ -309,6 +271,8 @@ int rn_follow_pump(struct rn_follow *f) {
         return caught_up(f);
     if (f->credit <= 0 || rn_list_linked(&f->wait.link))
         return 0;
+    if (rn_follow_run_shared(f, limit))
+        return 1;
     if (rn_block_at_hand(f->stream, f->next / RN_MAX_BLOCK, &block))
         return send_from(f, block, limit);
     if (rn_block_read(f->stream, f->next / RN_MAX_BLOCK, &f->wait) != 0) {

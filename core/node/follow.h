@@ -15,6 +15,7 @@ extern "C" {
 struct rn_follow {
     struct rn_list stream_link;  /* in stream->follows */
     struct rn_list session_link; /* in the session's follows */
+    struct rn_list end_link;     /* in the stream's list of those that have caught up with it */
     struct rn_list busy_link;    /* in the session's list of follows that have something to send */
     struct rn_session *session;
     struct rn_stream *stream;
@@ -53,6 +54,14 @@ void rn_follow_withdraw(struct rn_follow *f);
 void rn_follow_lost(struct rn_follow *f, const struct runnel_err *err);
 /* There may be something to send: its session pumps it soon. */
 void rn_follow_wake(struct rn_follow *f);
+/* followrun.c: sends one run out of the block in which the follow stands, up to `limit`. 1: sent; 0: the end by time is
+ * reached here; or a negative code. */
+int rn_follow_run(struct rn_follow *f, struct runnel_bytes block, uint64_t limit, struct runnel_err *err);
+/* followrun.c: sends the run if it has been encoded for another follow already. 1: sent. */
+int rn_follow_run_shared(struct rn_follow *f, uint64_t limit);
+/* followrun.c: sends another frame; `rest` is what stands in it behind the follow's id. 0 or a negative code. */
+int rn_follow_push(struct rn_follow *f, int type, struct runnel_bytes rest);
+
 /* Sends one run at most. Returns 1 when it would go on at once, 0 when it waits (for data, credit, disk) or has
  * ended (it is then freed). */
 int rn_follow_pump(struct rn_follow *f);

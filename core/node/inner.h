@@ -18,9 +18,11 @@
 #include "node/record.h"
 #include "node/safety.h"
 #include "node/session.h"
+#include "node/share.h"
 #include "node/stream.h"
 
 #define RN_NONCE 16u
+#define RN_READ_ROOM 65536u /* bytes asked of a link at once */
 #define RN_AGENT "runneld/" PACKAGE_VERSION
 
 enum rn_phase { RN_NEW, RN_STARTING, RN_SERVING, RN_STOPPING, RN_STOPPED };
@@ -63,6 +65,8 @@ struct rn_node {
     struct rn_restore *restore;  /* under way, or NULL */
     int unfinished;              /* the store is what a restore that was cut off has left: nothing of it is used */
 
+    struct rn_shares shares; /* what sessions have to send */
+    uint8_t *room;           /* RN_READ_ROOM bytes into which each session reads in its turn */
     struct rn_list sessions; /* of struct rn_session */
     struct rn_list gone;     /* closed ones, freed at the next turn */
     struct rn_task reap;

@@ -29,7 +29,7 @@ libnode_la_SOURCES = \
   core/node/fetch.c \
   core/node/fill.c core/node/fill.h \
   core/node/flight.c \
-  core/node/follow.c core/node/follow.h \
+  core/node/follow.c core/node/follow.h core/node/followrun.c \
   core/node/gather.c \
   core/node/gone.c core/node/gone.h \
   core/node/heads.c core/node/heads.h \
@@ -38,6 +38,7 @@ libnode_la_SOURCES = \
   core/node/inner.h \
   core/node/inst.c core/node/inst.h \
   core/node/kind.c \
+  core/node/lane.c core/node/lane.h \
   core/node/live.c \
   core/node/load.c \
   core/node/loadstream.c \
@@ -67,6 +68,7 @@ libnode_la_SOURCES = \
   core/node/rootat.c core/node/rootat.h \
   core/node/safety.c core/node/safety.h \
   core/node/seek.c \
+  core/node/share.c core/node/share.h \
   core/node/session.c core/node/session.h \
   core/node/sessionhello.c core/node/sessionin.c core/node/sessionlife.c \
   core/node/sessionlink.c core/node/sessionout.c core/node/sessionstate.h \

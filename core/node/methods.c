@@ -98,6 +98,7 @@ static void method_unfollow(struct rn_node *n, struct rn_call *call, const struc
     struct rn_follow *f = rn_session_follow(call->session, id);
     if (f)
         rn_follow_withdraw(f);
+    rn_session_withdraw(call->session, id); /* also what is left of one that has ended by itself */
     rn_call_answer(call, (struct runnel_bytes){(const uint8_t *)"{}", 2});
 }
 

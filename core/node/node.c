@@ -48,9 +48,11 @@ static int make_parts(struct rn_node *n, struct runnel_err *err) {
     n->lost = rn_map_new(seed);
     n->mends = rn_map_new(seed);
     n->blocks = rn_blocks_new(n);
+    n->room = malloc(RN_READ_ROOM);
     if (rn_gone_init(n, seed) != 0)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
-    if (!n->hasher || !n->streams || !n->names || !n->peers || !n->upstreams || !n->lost || !n->mends || !n->blocks)
+    if (!n->hasher || !n->streams || !n->names || !n->peers || !n->upstreams || !n->lost || !n->mends || !n->blocks ||
+        !n->room)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     return 0;
 }
@@ -146,6 +148,8 @@ void rn_node_free(struct rn_node *n) {
         rn_map_free(n->lost);
     if (n->mends)
         rn_map_free(n->mends);
+    rn_shares_clear(&n->shares);
+    free(n->room);
     rn_hasher_free(n->hasher);
     rn_loop_free(&n->loop);
     free(n);

@@ -22,8 +22,8 @@ struct rn_fault {
     char found[128], want[256], remedy[256];
 };
 
-/* Writes `value` into `conf` (from rn_fill_new; NULL: only checks). 0; -RUNNEL_EINVALID and the fault;
- * -RUNNEL_ENOMEM. */
+/* Writes `value` into `conf` (from rn_fill_new, or any memory if the value is a number; NULL: only checks). 0;
+ * -RUNNEL_EINVALID and the fault; -RUNNEL_ENOMEM. */
 int rn_option_set(const struct runnel_option *o, const struct rn_json *value, void *conf, struct rn_fault *fault);
 /* As rn_option_set with the option's default. A default that is not right is the plugin's defect. */
 int rn_option_default(const struct runnel_option *o, void *conf, struct rn_fault *fault);

@@ -34,6 +34,7 @@ void rn_session_free(struct rn_session *s) {
     rn_restore_session_gone(s);
     rn_buf_free(&s->in);
     rn_buf_free(&s->out);
+    rn_lane_free(&s->bulk);
     free(s->remote);
     free(s->name);
     free(s);
@@ -86,6 +87,7 @@ void rn_session_end(struct rn_session *s, const struct runnel_err *why, int tell
         rn_node_log(n, level, "session", "%s: ended: %s", s->name, why->msg);
     if (tell && s->phase != RN_DIALLING) {
         rn_calls_tell(s, why);
+        rn_lane_cut(&s->bulk); /* the error is the last that comes */
         if (rn_session_error(s, 0, why) == 0)
             rn_session_flush(s);
     }
@@ -152,12 +154,6 @@ const char *rn_session_name(const struct rn_session *s) {
 const struct rn_key *rn_session_peer(const struct rn_session *s) {
     return s->has_peer ? &s->peer : NULL;
 }
-size_t rn_session_unsent(const struct rn_session *s) {
-    return s->out.n - s->sent;
-}
-struct rn_buf *rn_session_out(struct rn_session *s) {
-    return &s->out;
-}
 
 void rn_session_flush_soon(struct rn_session *s) {
     if (s->phase != RN_CLOSED)
@@ -184,7 +180,7 @@ static void turn(void *arg) {
         rc = rn_session_read_some(s, &err);
     if (s->phase == RN_CLOSED)
         return;
-    if (rc == 0 && rn_session_unsent(s) > RN_MAX_QUEUED)
+    if (rc == 0 && rn_session_owed(s) > RN_MAX_QUEUED)
         rc = rn_fail(&err, RUNNEL_ETOOBIG, "more than %d bytes wait unsent (limit QUEUED)", RN_MAX_QUEUED);
     if (rc != 0) {
         if (!err.code)

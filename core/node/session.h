@@ -15,6 +15,7 @@ extern "C" {
 
 struct rn_node;
 struct rn_session;
+struct rn_share;
 struct rn_stream;
 
 enum rn_right { RN_READ = 1, RN_PUBLISH = 2, RN_ADMIN = 4 };
@@ -86,10 +87,13 @@ void rn_call_free(struct rn_call *c);
 
 /* ---- for follows that we serve ---- */
 
-/* How many bytes wait to be written; a follow pauses above RN_MAX_UNSENT. */
+/* How many bytes wait to be written. */
 size_t rn_session_unsent(const struct rn_session *s);
-/* The buffer frames are appended to; rn_session_flush_soon after that. */
-struct rn_buf *rn_session_out(struct rn_session *s);
+/* Adds a frame of a follow to what waits, sharing what stands in it behind the follow's id; rn_session_flush_soon after
+ * that. Answers and questions overtake it as long as it has not begun to go. 0 or a negative code. */
+int rn_session_push(struct rn_session *s, int type, uint64_t follow, struct rn_share *share);
+/* Takes back those frames of a follow that have not begun to go: the other side wants no more of it. */
+void rn_session_withdraw(struct rn_session *s, uint64_t follow);
 void rn_session_flush_soon(struct rn_session *s);
 
 /* The upcalls for transport instances. */

@@ -52,41 +52,70 @@ static int on_frame(struct rn_session *s, const struct rn_frame *f, struct runne
     }
 }
 
-/* Whether frames may be taken now: not while we owe the other side more than the limits allow. Follows
- * alone cannot bring it there: two nodes that follow one another over a slow link go on reading. */
+/* Whether frames may be taken now: not while we owe the other side more than the limits allow. What follows send does
+ * not count: two nodes that follow one another over a slow link go on reading. */
 int rn_session_may_take(const struct rn_session *s) {
     return s->phase == RN_GREETING || (s->phase == RN_OPEN && rn_calls_count(s) < RN_MAX_REQUESTS &&
-                                       s->weight < RN_MAX_PUBLISHES && rn_session_unsent(s) < RN_MAX_UNREAD);
+                                       s->weight < RN_MAX_PUBLISHES && rn_session_owed(s) < RN_MAX_UNREAD);
 }
 
-/* Takes the frames that are whole. 0, or a negative code when the session must end. */
-int rn_session_take_frames(struct rn_session *s, struct runnel_err *err) {
+/* Takes the frames that are whole. Returns how many bytes that were, or a negative code when the session must end. */
+static ssize_t take(struct rn_session *s, const uint8_t *p, size_t n, struct runnel_err *err) {
     size_t at = 0;
-    int rc = 0;
-    while (rc == 0 && rn_session_may_take(s)) {
+    while (rn_session_may_take(s)) {
         struct rn_frame f;
-        rc = rn_frame_get(s->in.p + at, s->in.n - at, &f, err);
-        if (rc <= 0)
+        int rc = rn_frame_get(p + at, n - at, &f, err);
+        if (rc < 0)
+            return rc;
+        if (rc == 0)
             break;
         at += (size_t)rc;
         rc = on_frame(s, &f, err);
-        if (s->phase == RN_CLOSED)
-            return 0;
+        if (rc < 0)
+            return rc;
     }
-    rn_buf_drop(&s->in, at);
-    if (s->in.n == 0 && s->in.cap > RN_READ_ROOM)
-        rn_buf_free(&s->in);
-    return rc;
+    return (ssize_t)at;
 }
 
-/* Reads what is there. 0, or a negative code when the session must end. */
+int rn_session_take_frames(struct rn_session *s, struct runnel_err *err) {
+    ssize_t n = take(s, s->in.p, s->in.n, err);
+    if (n < 0 || s->phase == RN_CLOSED)
+        return n < 0 ? (int)n : 0;
+    rn_buf_drop(&s->in, (size_t)n);
+    if (s->in.n == 0)
+        rn_buf_free(&s->in); /* an idle session keeps no buffer */
+    return 0;
+}
+
+/* One read. Most bring whole frames: so they go to a room that all sessions share, and only the rest of a frame is
+ * kept. Returns what the link says, 1 and more with *rc what became of the frames. */
+static ssize_t read_once(struct rn_session *s, int *rc, struct runnel_err *err) {
+    int whole = s->in.n == 0;
+    uint8_t *room = whole ? s->node->room : rn_buf_room(&s->in, RN_READ_ROOM);
+    if (!room)
+        return -RUNNEL_ENOMEM;
+    ssize_t n = s->ops->read(s->conn, room, RN_READ_ROOM);
+    if (n <= 0)
+        return n;
+    s->n_received += (uint64_t)n;
+    s->heard = s->node->env->now(s->node->env->ctx);
+    if (!whole) {
+        s->in.n += (size_t)n;
+        *rc = rn_session_take_frames(s, err);
+        return n;
+    }
+    ssize_t taken = take(s, room, (size_t)n, err);
+    *rc = taken < 0 ? (int)taken : 0;
+    if (taken >= 0 && taken < n && s->phase != RN_CLOSED)
+        *rc = rn_buf_add(&s->in, room + taken, (size_t)(n - taken));
+    return n;
+}
+
 int rn_session_read_some(struct rn_session *s, struct runnel_err *err) {
     size_t got = 0;
     while (s->readable && got < TURN_BYTES && rn_session_may_take(s)) {
-        uint8_t *room = rn_buf_room(&s->in, RN_READ_ROOM);
-        if (!room)
-            return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
-        ssize_t n = s->ops->read(s->conn, room, RN_READ_ROOM);
+        int rc = 0;
+        ssize_t n = read_once(s, &rc, err);
         if (n == -RUNNEL_EBUSY) {
             s->readable = 0;
             break;
@@ -94,16 +123,11 @@ int rn_session_read_some(struct rn_session *s, struct runnel_err *err) {
         if (n == 0)
             return rn_fail(err, RUNNEL_ECLOSED, "the other side closed the link");
         if (n < 0)
-            return rn_fail(err, (int)-n, "the link broke while reading");
-        s->in.n += (size_t)n;
+            return n == -RUNNEL_ENOMEM ? rn_fail(err, RUNNEL_ENOMEM, "out of memory")
+                                       : rn_fail(err, (int)-n, "the link broke while reading");
         got += (size_t)n;
-        s->n_received += (uint64_t)n;
-        s->heard = s->node->env->now(s->node->env->ctx);
-        int rc = rn_session_take_frames(s, err);
         if (rc != 0 || s->phase == RN_CLOSED)
             return rc;
     }
-    if (s->in.n == 0)
-        rn_buf_free(&s->in); /* an idle session keeps no buffer */
     return 0;
 }

@@ -7,9 +7,9 @@
 
 #include "base/map.h"
 #include "node/inner.h"
+#include "node/lane.h"
 
 #define RN_AGENT_MAX 64u
-#define RN_READ_ROOM 65536u /* bytes asked of the link at once */
 
 enum rn_session_phase { RN_DIALLING, RN_GREETING, RN_OPEN, RN_CLOSED };
 
@@ -34,8 +34,10 @@ struct rn_session {
     int heads_shown; /* of our streams (heads.h): 1: all of them; -1: it will not; 0: not yet */
     int64_t since;   /* wall clock at which it opened */
 
-    struct rn_buf in, out;
-    size_t sent; /* bytes of `out` that have gone */
+    struct rn_buf in;    /* the rest of a frame that is not whole yet, or of those that must wait */
+    struct rn_buf out;   /* control: answers, questions, errors; goes before what of the bulk has not begun */
+    size_t sent;         /* bytes of `out` that have gone */
+    struct rn_lane bulk; /* what the follows send */
     int readable, writable;
     int broken; /* the negative code with which writing failed; 0: it has not */
     uint64_t n_received, n_sent;
@@ -97,10 +99,14 @@ int rn_session_read_some(struct rn_session *s, struct runnel_err *err);
 /* Whether frames may be taken now. */
 int rn_session_may_take(const struct rn_session *s);
 
-/* sessionout.c: lets the follows fill what may wait unsent; hands the link what it takes (a failure stays in
- * `broken`). */
+/* sessionout.c: how many bytes of control wait to be written. */
+size_t rn_session_owed(const struct rn_session *s);
+/* Lets the follows add to the bulk, one run each in turn, while little waits to be written. Returns whether some would
+ * go on. */
 int rn_session_pump(struct rn_session *s);
+/* Whether another follow may send, or read what it sends. */
 int rn_session_may_pump(const struct rn_session *s);
+/* Hands the link what it takes; a failure stays in `broken`. */
 void rn_session_flush(struct rn_session *s);
 
 /* sessionin.c: fails because of an id that an unanswered request has: which of the two an answer is for could not be

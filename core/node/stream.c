@@ -22,6 +22,7 @@ int rn_stream_new(struct rn_node *n, struct rn_descriptor *d, uint32_t number, s
     s->number = number;
     s->own = memcmp(d->author.b, n->id.b, RN_KEY) == 0;
     rn_list_init(&s->follows);
+    rn_list_init(&s->caught_up);
     rn_list_init(&s->publishes);
     rn_list_init(&s->dirty);
     struct rn_hash leaf = rn_hash_leaf(n->hasher, d->bytes.p, d->bytes.n, NULL, 0);
@@ -293,9 +294,11 @@ void rn_growth_free(struct rn_growth *g) {
     rn_tail_free(&g->next);
 }
 
+/* Who has not caught up comes to the change by itself: one that cannot write, or waits for its disk or for credit,
+ * costs nothing here. */
 void rn_stream_changed(struct rn_stream *s) {
-    rn_list_for (it, &s->follows)
-        rn_follow_wake(rn_list_of(it, struct rn_follow, stream_link));
+    while (!rn_list_empty(&s->caught_up))
+        rn_follow_wake(rn_list_of(s->caught_up.next, struct rn_follow, end_link));
 }
 
 void rn_set_aside(struct rn_stream *s, uint64_t block, struct runnel_bytes bytes, struct rn_changes *c) {

@@ -48,6 +48,7 @@ struct rn_stream {
     uint64_t promised_count;
 
     struct rn_list follows;   /* of struct rn_follow, by stream_link */
+    struct rn_list caught_up; /* of those that have all of it and wait for more, by end_link */
     struct rn_list publishes; /* own: of struct rn_publish, waiting to be appended */
     struct rn_list dirty;     /* own: in node->dirty when publishes wait */
     struct rn_upstream *up;   /* the subscription, or NULL */

@@ -11,7 +11,7 @@
 #include "tests/unit/check.h"
 
 #define BED_NODES 3u
-#define BED_CLIENTS 8u
+#define BED_CLIENTS 1008u
 #define BED_LINE 512u
 
 /* A frame that came; its bytes are its own. */

@@ -13,6 +13,7 @@ BED_TESTS = \
   tests/node/quiet \
   tests/node/publish \
   tests/node/follow \
+  tests/node/readers \
   tests/node/reads \
   tests/node/methods \
   tests/node/create \
@@ -33,6 +34,9 @@ tests_node_publish_LDADD = $(BED_LIBS)
 tests_node_follow_SOURCES = tests/node/follow.c
 tests_node_follow_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_follow_LDADD = $(BED_LIBS)
+tests_node_readers_SOURCES = tests/node/readers.c
+tests_node_readers_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_readers_LDADD = $(BED_LIBS)
 tests_node_reads_SOURCES = tests/node/reads.c
 tests_node_reads_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_reads_LDADD = $(BED_LIBS)

@@ -314,7 +314,7 @@ static void a_reader_that_does_not_read(void **state) {
     for (uint64_t i = 0; i < 300; i++) {
         struct ob o = {SIM_WALL + (int64_t)i, value};
         (void)published(c, &id, RN_PUBLISH_SEQ, i, &o, 1);
-        assert_true(rn_session_unsent(s) <= RN_MAX_UNSENT + RN_MAX_FRAME);
+        assert_true(rn_session_unsent(s) <= bed_a(&b)->node->conf->unsent);
     }
     sim_run(&b.w, SIM_S);
     assert_int_equal(client_taken(c, quick, 0, 0).next, 300);

@@ -17,7 +17,7 @@
 #define BIG 2900u  /* so that a run of 20 nearly fills a frame */
 #define MANY 7000u /* of the big ones are more than the limit UNVERIFIED */
 
-_Static_assert((uint64_t)BIG *MANY > RN_MAX_UNVERIFIED + 2 * RN_MAX_UNSENT, "too few to reach the limit");
+_Static_assert((uint64_t)BIG *MANY > RN_MAX_UNVERIFIED + 2 * 262144, "too few to reach the limit");
 
 struct scene {
     struct sim_world world;
