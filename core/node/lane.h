@@ -6,7 +6,7 @@
 #define RN_NODE_LANE_H
 
 #include "node/share.h"
-#include <sys/uio.h>
+#include <runnel/transport.h>
 
 #ifdef __cplusplus
 extern "C" {
