@@ -6,7 +6,6 @@
 
 #include "base/err.h"
 #include "base/time.h"
-#include <stdlib.h>
 #include <string.h>
 
 void rn_author_init(struct rn_author *a, struct rn_node *n) {
@@ -23,6 +22,10 @@ void rn_author_drop(struct rn_author *a) {
     rn_commit_drop(a);
 }
 
+void rn_author_free(struct rn_author *a) {
+    rn_chunks_free(&a->chunks);
+}
+
 int rn_author_idle(const struct rn_author *a) {
     return !a->flying && rn_list_empty(&a->dirty);
 }
@@ -35,13 +38,13 @@ static int64_t wall(const struct rn_node *n) {
 
 static int check_times(const struct rn_node *n, const struct rn_frame *f, int64_t last, struct runnel_err *err) {
     char a[RN_TIME_TEXT], b[RN_TIME_TEXT];
-    int64_t now = wall(n);
     if (f->flags & RN_PUBLISH_NOW) {
         if (f->base != 0 || last != 0)
             return rn_fail(err, RUNNEL_EINVALID,
                            "observations that are to get the node's time carry times of their own");
         return 0;
     }
+    int64_t now = wall(n);
     if (last > 0 && last - RN_MAX_AHEAD_SECONDS * RN_NS_S > now)
         return rn_fail(err, RUNNEL_EINVALID,
                        "the time %s is more than %d s ahead of this node's clock, %s; correct the time, or the clock",
@@ -90,20 +93,15 @@ int rn_author_publish(struct rn_author *a, struct rn_session *s, const struct rn
     int rc = take(a, s, f, &stream, &count, &last, err);
     if (rc != 0)
         return rc;
-    struct rn_publish *p = calloc(1, sizeof *p + f->body.n);
-    if (!p || !(p->call = rn_call_new(s, f->id, f->body.n + sizeof *p))) {
-        free(p);
+    struct rn_publish *p = rn_publish_new(stream, s, f->id, f->body.n);
+    if (!p)
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
-    }
-    p->stream = stream;
     p->flags = f->flags;
     p->seq = f->seq;
-    p->count = count;
+    p->count = (uint32_t)count; /* at most RN_COMMIT_OBS */
     p->base = f->base;
     p->last = last;
-    p->n = f->body.n;
     memcpy(p->entries, f->body.p, f->body.n);
-    rn_list_init(&p->link);
     rn_list_add(&stream->publishes, &p->link);
     if (!rn_list_linked(&stream->dirty))
         rn_list_add(&a->dirty, &stream->dirty);

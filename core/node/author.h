@@ -8,6 +8,7 @@
 #ifndef RN_NODE_AUTHOR_H
 #define RN_NODE_AUTHOR_H
 
+#include "base/chunks.h"
 #include "node/session.h"
 #include "node/store.h"
 
@@ -22,12 +23,15 @@ struct rn_author {
     struct rn_list dirty;     /* streams with publishes that wait */
     struct rn_task task;      /* builds the next commit */
     struct rn_commit *flying; /* the commit on its way, or NULL */
+    struct rn_chunks chunks;  /* what the publishes that wait are made of */
     int stopping;
 };
 
 void rn_author_init(struct rn_author *a, struct rn_node *n);
 /* Drops all that waits, without answers (the node goes). */
 void rn_author_drop(struct rn_author *a);
+/* Frees what it keeps; no publish is left. */
+void rn_author_free(struct rn_author *a);
 /* Whether nothing waits and nothing is on its way. */
 int rn_author_idle(const struct rn_author *a);
 

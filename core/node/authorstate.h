@@ -10,19 +10,22 @@
 #define RN_COMMIT_BYTES ((size_t)4 << 20) /* entries in one commit */
 #define RN_COMMIT_OBS 65536u              /* observations in one commit */
 
-/* A publish that waits to be placed, or to be durable. */
+/* A publish that waits to be placed, or to be durable. One is made for each PUBLISH frame, so what it costs is paid
+ * for each observation of a client that sends them one by one: it is one piece of memory, with its call within. */
 struct rn_publish {
     struct rn_list link;
-    struct rn_call *call;
+    struct rn_call call;
     struct rn_stream *stream;
-    uint8_t flags;
-    uint64_t seq; /* with SEQ: where it must go; then where it went */
-    uint64_t count;
+    uint64_t seq;       /* with SEQ: where it must go; then where it went */
     int64_t base, last; /* first and last time, as asked; then as given */
-    size_t n;
+    uint32_t count;     /* observations */
+    uint32_t n;         /* bytes of the entries */
+    uint8_t flags;
     uint8_t entries[];
 };
 
+/* publish.c: one with room for `n` bytes of entries, of which only the call is begun. NULL when out of memory. */
+struct rn_publish *rn_publish_new(struct rn_stream *stream, struct rn_session *s, uint64_t id, size_t n);
 /* publish.c: without an answer; with an error; with where it went. Each frees it. */
 void rn_publish_free(struct rn_publish *p);
 void rn_publish_fail(struct rn_publish *p, const struct runnel_err *err);

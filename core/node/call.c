@@ -7,38 +7,35 @@
 #include "node/sessionstate.h"
 #include <stdlib.h>
 
-static int make_map(struct rn_session *s) {
-    uint8_t seed[16];
-    if (s->calls)
-        return 0;
-    s->node->env->random(s->node->env->ctx, seed, sizeof seed);
-    s->calls = rn_map_new(seed);
-    return s->calls ? 0 : -RUNNEL_ENOMEM;
+int rn_call_begin(struct rn_call *c, struct rn_session *s, uint64_t id, size_t weight) {
+    if (!s->calls.spread) {
+        uint64_t secret;
+        s->node->env->random(s->node->env->ctx, &secret, sizeof secret);
+        rn_ids_init(&s->calls, secret);
+    }
+    *c = (struct rn_call){.session = s, .weight = weight, .within = 1};
+    if (rn_ids_add(&s->calls, &c->entry, id) != 0)
+        return -RUNNEL_ENOMEM;
+    s->weight += weight;
+    return 0;
 }
 
 struct rn_call *rn_call_new(struct rn_session *s, uint64_t id, size_t weight) {
-    uint8_t key[8];
-    struct rn_call *c = make_map(s) == 0 ? calloc(1, sizeof *c) : NULL;
-    rn_put_le64(key, id);
-    if (!c || rn_map_put(s->calls, key, sizeof key, c) != 0) {
+    struct rn_call *c = malloc(sizeof *c);
+    if (!c || rn_call_begin(c, s, id, weight) != 0) {
         free(c);
         return NULL;
     }
-    c->session = s;
-    c->id = id;
-    c->weight = weight;
-    s->weight += weight;
+    c->within = 0;
     return c;
 }
 
 size_t rn_calls_count(const struct rn_session *s) {
-    return s->calls ? rn_map_count(s->calls) : 0;
+    return s->calls.n;
 }
 
 int rn_calls_has(const struct rn_session *s, uint64_t id) {
-    uint8_t key[8];
-    rn_put_le64(key, id);
-    return s->calls && rn_map_get(s->calls, key, sizeof key);
+    return rn_ids_find(&s->calls, id) != NULL;
 }
 
 void rn_call_weigh(struct rn_call *c, size_t bytes) {
@@ -48,37 +45,34 @@ void rn_call_weigh(struct rn_call *c, size_t bytes) {
 }
 
 static void leave(struct rn_call *c) {
-    uint8_t key[8];
     if (!c->session)
         return;
-    rn_put_le64(key, c->id);
-    (void)rn_map_del(c->session->calls, key, sizeof key);
+    rn_ids_del(&c->session->calls, &c->entry);
     c->session->weight -= c->weight;
     c->session = NULL;
 }
 
 void rn_call_free(struct rn_call *c) {
     leave(c);
-    free(c);
+    if (!c->within)
+        free(c);
 }
 
 void rn_calls_tell(struct rn_session *s, const struct runnel_err *why) {
     struct runnel_err err;
     rn_fail(&err, RUNNEL_ECLOSED, "not answered: %s", why->msg);
-    if (!s->calls)
+    if (!s->calls.n)
         return;
-    rn_map_for (e, s->calls)
-        if (rn_session_error(s, ((const struct rn_call *)e->val)->id, &err) != 0)
+    rn_list_for (it, &s->calls.order)
+        if (rn_session_error(s, rn_list_of(it, struct rn_id_entry, order)->id, &err) != 0)
             return; /* no room: the end of the session says enough */
 }
 
 void rn_calls_orphan(struct rn_session *s) {
-    if (!s->calls)
-        return;
-    rn_map_for (e, s->calls)
-        leave(e->val);
-    rn_map_free(s->calls);
-    s->calls = NULL;
+    while (s->calls.n)
+        leave(rn_list_of(rn_list_of(s->calls.order.next, struct rn_id_entry, order), struct rn_call, entry));
+    if (s->calls.spread)
+        rn_ids_free(&s->calls);
 }
 
 /* The answer has been appended, or could not be: then the other side would wait for ever. */
@@ -98,17 +92,17 @@ static void sent(struct rn_call *c, int rc) {
 
 void rn_call_answer(struct rn_call *c, struct runnel_bytes json) {
     struct rn_session *s = c->session;
-    sent(c, s ? rn_frame_json(&s->out, RN_FRAME_ANSWER, c->id, json) : 0);
+    sent(c, s ? rn_frame_json(&s->out, RN_FRAME_ANSWER, c->entry.id, json) : 0);
 }
 
 void rn_call_hashes(struct rn_call *c, struct runnel_bytes hashes) {
     struct rn_session *s = c->session;
-    sent(c, s ? rn_frame_hashes(&s->out, c->id, hashes) : 0);
+    sent(c, s ? rn_frame_hashes(&s->out, c->entry.id, hashes) : 0);
 }
 
 void rn_call_published(struct rn_call *c, uint64_t seq, uint64_t count, int64_t first, int64_t last) {
     struct rn_session *s = c->session;
-    sent(c, s ? rn_frame_published(&s->out, c->id, seq, count, first, last) : 0);
+    sent(c, s ? rn_frame_published(&s->out, c->entry.id, seq, count, first, last) : 0);
 }
 
 int rn_session_error(struct rn_session *s, uint64_t id, const struct runnel_err *err) {
@@ -128,5 +122,5 @@ int rn_session_error(struct rn_session *s, uint64_t id, const struct runnel_err 
 
 void rn_call_fail(struct rn_call *c, const struct runnel_err *err) {
     struct rn_session *s = c->session;
-    sent(c, s ? rn_session_error(s, c->id, err) : 0);
+    sent(c, s ? rn_session_error(s, c->entry.id, err) : 0);
 }

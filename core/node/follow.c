@@ -56,7 +56,7 @@ static struct rn_follow *make(struct rn_call *call, struct rn_stream *s, const s
         return NULL;
     *f = (struct rn_follow){.session = call->session,
                             .stream = s,
-                            .id = call->id,
+                            .id = call->entry.id,
                             .call = call,
                             .until = spec->until,
                             .until_time = spec->until_time,

@@ -82,7 +82,7 @@ static void method_follow(struct rn_node *n, struct rn_call *call, const struct 
     int rc = read_spec(params, &spec, &err);
     if (rc == 0 && session->follows && rn_map_count(session->follows) >= RN_MAX_FOLLOWS)
         rc = rn_fail(&err, RUNNEL_ETOOBIG, "follow: this session has %d follows open (limit FOLLOWS)", RN_MAX_FOLLOWS);
-    if (rc == 0 && rn_session_follow(session, call->id))
+    if (rc == 0 && rn_session_follow(session, call->entry.id))
         rc = rn_fail(&err, RUNNEL_EINVALID, "follow: the id is in use by another follow of this session");
     if (rc != 0)
         rn_call_fail(call, &err);

@@ -134,6 +134,7 @@ void rn_node_free(struct rn_node *n) {
     free(n->members);
     while (!rn_list_empty(&n->ops)) /* the storage is gone: nobody will call them */
         rn_op_end(rn_list_of(n->ops.next, struct rn_op, link));
+    rn_author_free(&n->author);
     rn_blocks_free(n->blocks);
     rn_gone_free(n);
     rn_backup_drop(n);

@@ -5,6 +5,7 @@
 #ifndef RN_NODE_SESSION_H
 #define RN_NODE_SESSION_H
 
+#include "base/ids.h"
 #include "data/frame.h"
 #include "node/loop.h"
 #include <runnel/transport.h>
@@ -69,12 +70,15 @@ void rn_session_credit(struct rn_session *s, uint64_t follow, uint64_t bytes);
 
 /* A request to be answered once; it outlives its session, the answer is then dropped. */
 struct rn_call {
+    struct rn_id_entry entry;   /* in the session's calls, by the request's id */
     struct rn_session *session; /* NULL once the session is gone */
-    uint64_t id;
-    size_t weight; /* bytes that count against RN_MAX_PUBLISHES: above it, the session's reading pauses */
+    size_t weight;              /* bytes that count against RN_MAX_PUBLISHES: above it, the session's reading pauses */
+    int within;                 /* it is part of something that its owner frees */
 };
 /* Makes a call that has to be answered later; NULL when out of memory. */
 struct rn_call *rn_call_new(struct rn_session *s, uint64_t id, size_t weight);
+/* The same of memory that the caller keeps until the call has been answered or freed. 0 or -RUNNEL_ENOMEM. */
+int rn_call_begin(struct rn_call *c, struct rn_session *s, uint64_t id, size_t weight);
 /* Adds to what the call counts while it is unanswered: the memory that its work holds. */
 void rn_call_weigh(struct rn_call *c, size_t bytes);
 /* Answer and free the call. `json` is a whole object. */

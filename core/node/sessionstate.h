@@ -51,7 +51,7 @@ struct rn_session {
     struct rn_map *asks; /* request id (8 bytes) → struct rn_ask; NULL until the first */
     uint64_t next_id;
 
-    struct rn_map *calls; /* request id (8 bytes) → struct rn_call that we have not answered; NULL until the first */
+    struct rn_ids calls; /* of struct rn_call, by request id: those that we have not answered; zeroed until the first */
     size_t weight;
     struct rn_map *follows; /* follow id (8 bytes) → struct rn_follow; NULL until the first */
     struct rn_list busy;    /* follows that may have something to send */

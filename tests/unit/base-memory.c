@@ -3,7 +3,9 @@
  * May touch: the heap, through malloc, calloc and realloc of its own (see base.mk), which fail when told to.
  */
 #include "base/buf.h"
+#include "base/chunks.h"
 #include "base/heap.h"
+#include "base/ids.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/request.h"
@@ -117,6 +119,51 @@ static void heap(void **state) {
     rn_heap_free(&h);
 }
 
+static void ids(void **state) {
+    static struct rn_id_entry e[600];
+    struct rn_ids s;
+    size_t failed = 0;
+    (void)state;
+    rn_ids_init(&s, 1);
+    for (size_t i = 0; i < 600; i++) {
+        fail_from(1);
+        int rc = rn_ids_add(&s, &e[i], i);
+        fail_from(-1);
+        if (rc != 0) { /* it had to grow: it is as before, and can be added later */
+            assert_int_equal(rc, -RUNNEL_ENOMEM);
+            assert_null(rn_ids_find(&s, i));
+            assert_int_equal(s.n, i);
+            assert_int_equal(rn_ids_add(&s, &e[i], i), 0);
+            failed++;
+        }
+        assert_ptr_equal(rn_ids_find(&s, i), &e[i]);
+    }
+    assert_in_range(failed, 1, 10);
+    rn_ids_free(&s);
+}
+
+static void chunks(void **state) {
+    struct rn_chunks c = {.now = NULL};
+    (void)state;
+    fail_from(1);
+    void *none = rn_chunks_get(&c, 100), *large = rn_chunks_get(&c, 100000);
+    fail_from(-1);
+    assert_null(none);
+    assert_null(large);
+    void *p = rn_chunks_get(&c, 100), *more[200];
+    assert_non_null(p);
+    size_t got = 0;
+    fail_from(1); /* what the chunk at hand has room for needs no memory */
+    while (got < 200 && (more[got] = rn_chunks_get(&c, 1000)) != NULL)
+        got++;
+    fail_from(-1);
+    assert_in_range(got, 60, 66);
+    rn_chunks_put(&c, p);
+    while (got > 0)
+        rn_chunks_put(&c, more[--got]);
+    rn_chunks_free(&c);
+}
+
 /* Parses with the first allocation failing, then the second and so on; returns how many there are. */
 static long parse_failing(const void *p, size_t n) {
     for (long k = 1;; k++) {
@@ -228,6 +275,8 @@ int main(void) {
         cmocka_unit_test(buf),
         cmocka_unit_test(map),
         cmocka_unit_test(heap),
+        cmocka_unit_test(ids),
+        cmocka_unit_test(chunks),
         cmocka_unit_test(json),
         cmocka_unit_test(json_long_tokens),
         cmocka_unit_test(compact),

@@ -2,7 +2,7 @@
 # tests/unit/base.mk — the unit tests of core/base.
 # May touch: the build folder.
 BASE_TESTS = tests/unit/base-bytes tests/unit/base-order tests/unit/base-words tests/unit/base-value \
-  tests/unit/base-json tests/unit/base-time tests/unit/base-memory
+  tests/unit/base-json tests/unit/base-time tests/unit/base-memory tests/unit/base-ids
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 # The house as a whole: headers that stand alone, arrows that point the right way, what each file and folder says of
@@ -21,6 +21,9 @@ tests_unit_base_order_LDADD = $(BASE_TEST_LIBS)
 tests_unit_base_words_SOURCES = tests/unit/base-words.c tests/unit/check.h
 tests_unit_base_words_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_base_words_LDADD = $(BASE_TEST_LIBS)
+tests_unit_base_ids_SOURCES = tests/unit/base-ids.c tests/unit/check.h
+tests_unit_base_ids_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_base_ids_LDADD = $(BASE_TEST_LIBS)
 tests_unit_base_value_SOURCES = tests/unit/base-value.c tests/unit/check.h
 tests_unit_base_value_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_base_value_LDADD = $(BASE_TEST_LIBS)
