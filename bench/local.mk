@@ -5,7 +5,7 @@ noinst_PROGRAMS += bench/load/load
 bench_load_load_SOURCES = \
   bench/load/load.h bench/load/loop.h bench/load/loop.c bench/load/proto.h bench/load/value.h bench/load/value.c \
   bench/load/tally.h bench/load/tally.c bench/load/main.c \
-  bench/load/publish.c bench/load/disk.c \
+  bench/load/publish.c bench/load/read.c bench/load/disk.c \
   bench/load/runnel.c bench/load/redis.c bench/load/nats.c
 bench_load_load_LDADD = libdata.la librunnel-base.la
 bench-load: bench/load/load
@@ -13,4 +13,4 @@ bench-load: bench/load/load
 EXTRA_DIST += \
   bench/README.md bench/run bench/setup bench/measure.py bench/process.py \
   bench/peer/runnel.py bench/peer/redis.py bench/peer/nats.py \
-  bench/rows/publish.py
+  bench/peer/runnelwire.py bench/rows/publish.py bench/rows/kept.py bench/rows/read.py bench/rows/catchup.py

@@ -26,8 +26,8 @@ def check(condition, *what):
         raise Failed(" ".join(str(w) for w in what))
 
 
-def until(condition, what, deadline=DEADLINE):
-    """Waits for a condition; its value when it holds."""
+def until(condition, what, deadline=DEADLINE, look=0.005):
+    """Waits for a condition, which is looked at every `look` seconds; its value when it holds."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -35,7 +35,7 @@ def until(condition, what, deadline=DEADLINE):
             return value
         if time.monotonic() > end:
             raise Failed("waited in vain for " + what)
-        time.sleep(0.005)
+        time.sleep(look)
 
 
 def need(program):

@@ -12,6 +12,7 @@
 static const char usage[] = "Usage: load MODE [--proto runnel|redis|nats] --to ADDRESS [OPTION VALUE]...\n"
                             "Modes:\n"
                             "  publish   publishes, each acknowledged\n"
+                            "  read      reads --count values of a stream from the beginning\n"
                             "  disk      appends to the file ADDRESS, an fdatasync each\n"
                             "Options:\n"
                             "  --stream NAME   stream id, key or subject; several: one a client, in turn\n"
@@ -27,7 +28,7 @@ static const char usage[] = "Usage: load MODE [--proto runnel|redis|nats] --to A
 static const struct {
     const char *name;
     load_mode *run;
-} modes[] = {{"publish", load_publish}, {"disk", load_disk}};
+} modes[] = {{"publish", load_publish}, {"read", load_read}, {"disk", load_disk}};
 
 static const struct load_proto *const protos[] = {&load_runnel, &load_redis, &load_nats};
 

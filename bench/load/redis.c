@@ -4,8 +4,11 @@
  */
 #include "base/err.h"
 #include "bench/load/proto.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#define PAGE 1000u /* entries of an XRANGE */
 #define MOST_BULK ((size_t)64 << 20)
 
 /* One element that has come whole: its type, its number, its bytes when it is a bulk or a line. */
@@ -110,10 +113,85 @@ static int publish(struct load_conn *c, struct runnel_bytes value, struct runnel
     return say(c, "XADD", value, err);
 }
 
+/* ---- reading ---- */
+
+/* What a reading connection remembers. */
+struct pages {
+    uint64_t left;    /* entries that are to come still */
+    uint64_t in_page; /* of these in the page at hand */
+    char last[48];    /* id of the last one; empty: none has come */
+};
+
+static int ask_page(struct load_conn *c, struct runnel_err *err) {
+    const struct pages *s = c->mine;
+    char count[24], from[56];
+    (void)snprintf(count, sizeof count, "%u", PAGE);
+    (void)snprintf(from, sizeof from, s->last[0] ? "(%s" : "-%s", s->last);
+    const char *words[] = {"XRANGE", c->stream, from, "+", "COUNT", count};
+    int r = rn_buf_str(&c->out, "*6\r\n");
+    for (size_t i = 0; r == 0 && i < sizeof words / sizeof words[0]; i++)
+        r = bulk(&c->out, words[i]);
+    return r < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no memory for what is to be sent") : 0;
+}
+
+static int read_all(struct load_conn *c, uint64_t count, struct runnel_err *err) {
+    struct pages *s = calloc(1, sizeof *s);
+    if (!s || c->mine)
+        return rn_fail(err, RUNNEL_ENOMEM, "no memory to read with");
+    s->left = count;
+    c->mine = s;
+    c->phase = 2;
+    return ask_page(c, err);
+}
+
+/* The first element of a page: how many entries it has. */
+static long begin_page(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
+    struct pages *s = c->mine;
+    struct element e;
+    long used = element(p, n, &e, err);
+    if (used <= 0)
+        return used;
+    if (e.type != '*' || e.number <= 0 || (uint64_t)e.number > s->left)
+        return rn_fail(err, RUNNEL_EDAMAGED, "redis: a page of %ld entries, %llu are to come", e.number,
+                       (unsigned long long)s->left);
+    s->in_page = (uint64_t)e.number;
+    return used;
+}
+
+/* One entry of a page: its id, then the field and its value. */
+static long take_entry(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
+    struct pages *s = c->mine;
+    struct element e, id;
+    unsigned long parts;
+    long head = element(p, n, &e, err);
+    if (head <= 0 || (size_t)head == n)
+        return head < 0 ? head : 0;
+    long middle = element(p + head, n - (size_t)head, &id, err);
+    if (middle <= 0 || (size_t)(head + middle) == n)
+        return middle < 0 ? middle : 0;
+    long rest = reply(p + head + middle, n - (size_t)(head + middle), &e, &parts, err);
+    if (rest <= 0)
+        return rest;
+    if (id.type != '$' || id.bytes.n >= sizeof s->last || e.type != '$')
+        return rn_fail(err, RUNNEL_EDAMAGED, "redis: what came is no entry of a stream");
+    int r = c->calls->value ? c->calls->value(c, e.bytes, err) : 0;
+    s->left--;
+    if (r == 0 && --s->in_page == 0 && s->left > 0) {
+        memcpy(s->last, id.bytes.p, id.bytes.n);
+        s->last[id.bytes.n] = '\0';
+        r = ask_page(c, err);
+    } else if (r == 0 && s->left == 0) {
+        r = c->calls->end ? c->calls->end(c, err) : 0;
+    }
+    return r < 0 ? r : head + middle + rest;
+}
+
 static long take(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
     struct element e;
     unsigned long parts;
     int r = 0;
+    if (c->phase == 2)
+        return ((struct pages *)c->mine)->in_page ? take_entry(c, p, n, err) : begin_page(c, p, n, err);
     long used = reply(p, n, &e, &parts, err);
     if (used <= 0)
         return used;
@@ -126,4 +204,5 @@ static long take(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_
     return r < 0 ? r : used;
 }
 
-const struct load_proto load_redis = {.name = "redis", .hello = hello, .publish = publish, .take = take};
+const struct load_proto load_redis = {
+    .name = "redis", .hello = hello, .publish = publish, .read = read_all, .take = take};

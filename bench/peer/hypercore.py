@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from process import DEADLINE, Failed, Missing, need as need_program
+from process import DEADLINE, Failed, Missing, Server, need as need_program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -34,3 +34,21 @@ def call(env, *words, deadline=2 * DEADLINE):
     if p.returncode != 0:
         raise Failed("hypercore %s: %s" % (words[0], p.stderr.strip()[-2000:]))
     return json.loads(p.stdout)
+
+
+class Hypercore(Server):
+    """A process that serves a core, which the command write has made."""
+
+    name = "hypercore"
+
+    def __init__(self, env, core):
+        super().__init__(env, "hypercore")
+        line, environment = command(env, "serve", core)
+        self.launch(*line, environment=environment)
+        self.wait(lambda: self.log().endswith("}\n"), "says where it listens")
+        said = json.loads(self.log())
+        self.port, self.key, self.blocks = said["port"], said["key"], said["blocks"]
+
+    def fetch(self, folder):
+        """A fresh core there takes all blocks: what it has measured."""
+        return call(self.env, "fetch", folder, self.port, self.key, self.blocks)

@@ -35,6 +35,9 @@ class Redis(Server):
         except (OSError, Failed):
             return False
 
+    def count(self, stream):
+        return self.ask("XLEN", stream)
+
     def ask(self, *words):
         """One command: a simple reply (text, number or string)."""
         with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as s, s.makefile("rb") as f:
