@@ -43,8 +43,9 @@ struct runnel_transport {
 
     /* Begins to connect to `address` ("scheme://..."). On success stores the connection in *conn;
      * exactly one of up->opened(link, ...) and up->closed(link, ...) follows, never inside the call.
-     * A negative enum runnel_code and err when the address is malformed or refused outright; then
-     * nothing follows. The caller may close the connection at any time, also before it opens. */
+     * A negative enum runnel_code and err when the address is malformed (another scheme, too long, control
+     * characters, not UTF-8, ...) or refused outright; then nothing follows. The caller may close the connection at any
+     * time, also before it opens. */
     int (*dial)(void *self, const char *address, struct runnel_link *link, void **conn, struct runnel_err *err);
 
     /* Reads up to `n` bytes: the number read, 0 at the orderly end, or a negative enum runnel_code;
@@ -71,7 +72,9 @@ struct runnel_transport {
 struct runnel_transport_up {
     uint32_t size;
     /* Somebody has connected. Returns the core's link, or NULL: the plugin then closes `conn` by
-     * itself. The core may call read, write or close from within. */
+     * itself. The core may call read, write or close from within; after a close from within `conn` is
+     * gone already and what is returned says nothing. When no connection can be accepted for a while
+     * (descriptors run out), the plugin says so once in the log and goes on when it can. */
     struct runnel_link *(*accepted)(struct runnel_inst *inst, void *conn, const struct runnel_link_info *info);
     /* A dialled connection is open. */
     void (*opened)(struct runnel_link *link, const struct runnel_link_info *info);

@@ -130,7 +130,7 @@ static const struct runnel_transport_up up = {
 
 /* ---- the bed and its instances ---- */
 
-struct bed *bed_new(const struct bed_setup *setup) {
+struct bed *bed_new(struct bed_setup *setup) {
     struct bed *b = calloc(1, sizeof *b);
     assert_non_null(b);
     b->setup = setup;
@@ -168,7 +168,7 @@ static struct runnel_inst *open_with(struct bed *b, const char *value, struct ru
     const char *const conf[] = {word, NULL};
     struct host_section section = {
         .path = b->setup->so, .name = name, .up = &up, .user = b, .kind = RUNNEL_TRANSPORT, .conf = conf};
-    assert_true(snprintf(name, sizeof name, "t%u", b->n_instances++) > 0);
+    assert_true(snprintf(name, sizeof name, "t%u", b->setup->instances++) > 0);
     assert_true(snprintf(word, sizeof word, "%s=%s", b->setup->option, value) < (int)sizeof word);
     put_in(word, sizeof word, "@TMP@", b->setup->tmp);
     put_in(word, sizeof word, "@N@", name);

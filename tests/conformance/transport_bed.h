@@ -42,14 +42,14 @@ struct bed_setup {
     const char *value;  /* "127.0.0.1:0"; @TMP@ stands for a folder, @N@ for a number */
     const char *bad[8]; /* more malformed addresses */
     char tmp[64];
+    unsigned instances; /* so many were opened: each has a name of its own, also after a test that failed */
 };
 
 struct bed {
-    const struct bed_setup *setup;
+    struct bed_setup *setup;
     struct test_host *h;
     struct runnel_link links[BED_LINKS];
     unsigned n_links;
-    unsigned n_instances;
     bool in_call;
     bool refuse; /* accepted returns NULL */
     void (*hook)(struct runnel_link *link, enum bed_what what);
@@ -57,7 +57,7 @@ struct bed {
     unsigned fds; /* before anything was opened */
 };
 
-struct bed *bed_new(const struct bed_setup *setup);
+struct bed *bed_new(struct bed_setup *setup);
 /* Closes nothing by itself; fails the test on a breach, and when there are more descriptors than before. */
 void bed_end(struct bed *b);
 /* Remembers the first breach. */
