@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""runnelwire.py: requests to a node over one session, without a process of the tool for each."""
+"""runnelwire.py — requests to a node over one session, without a process of the tool for each.
+May touch: a socket of this machine."""
 import json
 import socket
 import struct

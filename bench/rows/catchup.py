@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""catchup.py: a fresh node takes a history of 1,000,000 from one other, over loopback TCP.
+"""catchup.py — a fresh node takes a history of 1,000,000 from one other, over loopback TCP.
+May touch: the servers of the run.
 
 runnel: verified and durable, from the request `subscribe` to the answer that has the head of all. redis: REPLICAOF,
 from the command to the link that is up with all entries of the stream there; nothing is verified, no append-only file.

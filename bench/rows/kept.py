@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""kept.py: servers that hold a history, made when they are first asked for and kept until the run is over."""
+"""kept.py — servers that hold a history, made when they are first asked for and kept until the run is over.
+May touch: the servers of the run."""
 from peer.nats import Nats
 from peer.redis import Redis
 from peer.runnel import Runnel

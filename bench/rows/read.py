@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""read.py: a client reads a history of 1,000,000 from its server: a follow, XRANGE in pages of 1,000, an ordered consumer."""
+"""read.py — a client reads a history of 1,000,000 from its server: a follow, XRANGE in pages of 1,000, an ordered consumer.
+May touch: the servers of the run."""
 from measure import Row
 from rows.kept import COUNT, Kept
 
