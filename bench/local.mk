@@ -10,7 +10,12 @@ bench_load_load_SOURCES = \
 bench_load_load_LDADD = libdata.la librunnel-base.la
 bench-load: bench/load/load
 .PHONY: bench-load
-EXTRA_DIST += \
-  bench/README.md bench/run bench/setup bench/measure.py bench/process.py \
-  bench/peer/runnel.py bench/peer/redis.py bench/peer/nats.py \
-  bench/peer/runnelwire.py bench/rows/publish.py bench/rows/kept.py bench/rows/read.py bench/rows/catchup.py
+EXTRA_DIST += bench/README.md bench/run bench/setup bench/table bench/measure.py bench/process.py
+EXTRA_DIST += bench/peer/runnel.py bench/peer/runnelwire.py
+EXTRA_DIST += bench/peer/redis.py
+EXTRA_DIST += bench/peer/nats.py
+EXTRA_DIST += bench/peer/hypercore.py bench/peer/hypercore.js
+EXTRA_DIST += bench/rows/publish.py
+EXTRA_DIST += bench/rows/ingest.py
+EXTRA_DIST += bench/rows/read.py bench/rows/catchup.py bench/rows/kept.py
+EXTRA_DIST += bench/rows/disk.py

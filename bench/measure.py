@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """measure.py — rows, samples and medians: every side of a row measured in turn, several times, in one run.
 May touch: the folder of the run; what the rows start."""
+import contextlib
 import dataclasses
 import importlib
 import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -14,6 +16,7 @@ import typing
 
 from process import DEADLINE, Failed
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ROWS = ("publish", "ingest", "catchup", "read", "fanout", "idle", "disk")  # files of bench/rows, in this order
 
 
@@ -34,14 +37,14 @@ class Row:
     sides: typing.Dict[str, typing.Callable[[], Sample]]
     needs: tuple = ()
     better: str = "more"  # or "less"
-    runs: int = 0         # more than what --runs asks for; 0: as many as that
+    derived: tuple = ()   # names of figures in Sample.more that are rows of their own, NAME.FIGURE
 
 
 class Env:
     """Where everything is, and what runs at the moment. `with` it: at the end nothing is left."""
 
-    def __init__(self, source, build, folder=None, keep=False):
-        self.source, self.build, self.keep = source, build, keep
+    def __init__(self, source, build, folder=None, keep=False, trial=False):
+        self.source, self.build, self.keep, self.trial = source, build, keep, trial
         self.home = folder or os.path.join(build, "bench", "tmp")
         self.folder = self.sockets = None
         self.running = []  # servers
@@ -50,21 +53,33 @@ class Env:
     def __enter__(self):
         os.makedirs(self.home, exist_ok=True)
         kind = file_system(self.home)
-        if kind in ("tmpfs", "ramfs"):
+        if kind in ("tmpfs", "ramfs") and not self.trial:
             raise Failed("%s is on a %s: what is measured is a disk; name a folder on one with --folder" % (self.home, kind))
         self.folder = tempfile.mkdtemp(prefix="run-", dir=self.home)
         self.sockets = tempfile.mkdtemp(prefix="rnb", dir="/tmp")  # short: a unix socket's path has room for 98 bytes
         return self
 
     def __exit__(self, *_):
-        for server in list(self.running):
-            if server.process is not None and server.process.poll() is None:
+        for number in STOPS:  # a second Ctrl-C does not leave half of it
+            signal.signal(number, signal.SIG_IGN)
+        for server in self.running:
+            if server.process.poll() is None:
                 server.process.kill()
                 server.process.wait()
         self.running.clear()
         shutil.rmtree(self.sockets, ignore_errors=True)
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another run is there, or it was not ours
+                os.rmdir(self.home)
+
+    def seconds(self, usual):
+        """How long to measure; a trial only shows that it can be done."""
+        return 1 if self.trial else usual
+
+    def count(self, usual):
+        """How many messages; the same."""
+        return max(1, usual // 100) if self.trial else usual
 
     def new_folder(self, label):
         self.folders += 1
@@ -133,7 +148,7 @@ def file_system(path):
 def conditions(env, runs):
     """What the figures depend on."""
     return {"processors": os.cpu_count(), "machine": platform.machine(), "kernel": platform.release(),
-            "file_system": file_system(env.home), "runs": runs, "load_average": round(os.getloadavg()[0], 2)}
+            "file_system": file_system(env.home), "runs": runs, "trial": env.trial, "load_average": round(os.getloadavg()[0], 2)}
 
 
 def rows_of(env, name):
@@ -148,21 +163,27 @@ def check_needs(env, rows):
 
 
 def measure(env, row, runs):
-    """All sides in turn, `runs` times; the row's result as a dict."""
-    runs = max(runs, row.runs)
+    """All sides in turn, `runs` times; the results of the row and of those derived from it, as dicts."""
     samples = {side: [] for side in row.sides}
     for turn in range(runs):
         order = list(row.sides) if turn % 2 == 0 else list(reversed(row.sides))
         for side in order:
             samples[side].append(row.sides[side]())
-    rates = {side: [s.rate for s in list_] for side, list_ in samples.items()}
+    yield result(env, row, row.name, samples, {s: [x.rate for x in list_] for s, list_ in samples.items()})
+    for name in row.derived:
+        rates = {s: [x.more[name] for x in list_] for s, list_ in samples.items() if all(name in x.more for x in list_)}
+        yield result(env, row, "%s.%s" % (row.name, name), samples, rates)
+
+
+def result(env, row, name, samples, rates):
+    """One line of the table: rates are those of each side, run by run."""
     medians = {side: statistics.median(list_) for side, list_ in rates.items()}
-    ours = medians["runnel"]
-    return {"row": row.name, "unit": row.unit, "better": row.better, "median": medians,
+    runs = len(rates["runnel"])
+    return {"row": name, "unit": row.unit, "better": row.better, "median": medians,
             "min": {s: min(r) for s, r in rates.items()}, "max": {s: max(r) for s, r in rates.items()},
-            "ratio": {s: ours / m if m else None for s, m in medians.items() if s != "runnel"},
+            "ratio": {s: medians["runnel"] / m if m else None for s, m in medians.items() if s != "runnel"},
             "bottleneck": [s for s, list_ in samples.items() if sum(x.bottleneck for x in list_) * 2 > runs],
-            "samples": {s: [dict(x.more, rate=x.rate) for x in list_] for s, list_ in samples.items()},
+            "samples": {s: [dict(x.more, rate=x.rate) for x in samples[s]] for s in rates},
             "conditions": conditions(env, runs)}
 
 
@@ -173,13 +194,13 @@ def figure(value):
     return "%.0f" % value if abs(value) >= 1000 else "%.3g" % value
 
 
-def lines(result):
+def lines(found):
     """ROW runnel=RATE PEER=RATE ratio=R, one line a peer."""
-    unit, median = result["unit"], result["median"]
-    note = "".join(" (the driver of %s was the limit)" % s for s in result["bottleneck"])
-    start = "%s runnel=%s%s" % (result["row"], figure(median["runnel"]), unit)
-    if not result["ratio"]:
+    unit, median = found["unit"], found["median"]
+    note = "".join(" (the driver of %s was the limit)" % s for s in found["bottleneck"])
+    start = "%s runnel=%s%s" % (found["row"], figure(median["runnel"]), unit)
+    if not found["ratio"]:
         return [start + note]
     return ["%s %s=%s%s ratio=%s%s" % (start, peer, figure(median[peer]), unit,
                                        "-" if ratio is None else "%.2f" % ratio, note)
-            for peer, ratio in result["ratio"].items()]
+            for peer, ratio in found["ratio"].items()]

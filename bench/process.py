@@ -3,6 +3,7 @@
 May touch: the folder of the run; the processes that it starts, by their number."""
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -39,8 +40,10 @@ def until(condition, what, deadline=DEADLINE, look=0.005):
 
 
 def need(program):
-    """The path of a program of the system."""
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/sbin")
+    """The path of a program of the system. Servers may stand in an sbin beside a bin of $PATH."""
+    places = os.environ.get("PATH", os.defpath)
+    beside = ":".join(re.sub(r"/bin/?$", "/sbin", p) for p in places.split(":"))
+    path = shutil.which(program, path=places) or shutil.which(program, path=beside)
     if not path:
         raise Missing("%s is not there: run bench/setup" % program)
     return path
@@ -108,9 +111,9 @@ class Server:
     def stop(self):
         """Ends it; what it has written stays until the measurement is over."""
         if self.process is not None:
-            process, self.process = self.process, None
-            self.env.running.remove(self)
-            end(process, self.name)
+            end(self.process, self.name)
+            self.env.running.remove(self)  # until then the end of the run would kill it
+            self.process = None
 
     def remove(self):
         """Ends it and takes its folder away."""

@@ -18,7 +18,7 @@ COMMIT = 4096  # bytes: one commit of one observation, as the disk is written
 def runnel(env, clients, flight, streams):
     with Runnel(env) as node:
         ids = node.create(*("s%d" % i for i in range(streams)))
-        sample = env.rate(node, "publish", "runnel", ids, clients=clients, flight=flight, seconds=SECONDS)
+        sample = env.rate(node, "publish", "runnel", ids, clients=clients, flight=flight, seconds=env.seconds(SECONDS))
         kept = sum(node.count(i) for i in ids)
         check(kept == sample.more["messages"], "runnel keeps", kept, "of", sample.more["messages"])
         return sample
@@ -27,7 +27,7 @@ def runnel(env, clients, flight, streams):
 def redis(env, clients, flight, streams):
     with Redis(env, sync="always") as server:
         keys = ["s%d" % i for i in range(streams)]
-        sample = env.rate(server, "publish", "redis", keys, clients=clients, flight=flight, seconds=SECONDS)
+        sample = env.rate(server, "publish", "redis", keys, clients=clients, flight=flight, seconds=env.seconds(SECONDS))
         kept = sum(server.ask("XLEN", k) for k in keys)
         check(kept == sample.more["messages"], "redis keeps", kept, "of", sample.more["messages"])
         return sample
@@ -36,7 +36,7 @@ def redis(env, clients, flight, streams):
 def disk(env):
     """The bare rate of write and fdatasync of one commit."""
     folder = env.new_folder("disk")
-    said = env.load("disk", None, os.path.join(folder, "file"), seconds=SECONDS, bytes=COMMIT)
+    said = env.load("disk", None, os.path.join(folder, "file"), seconds=env.seconds(SECONDS), bytes=COMMIT)
     os.unlink(os.path.join(folder, "file"))
     return Sample(said["rate"], False, {k: said[k] for k in ("messages", "seconds", "p50_us", "p99_us")})
 

@@ -78,13 +78,14 @@ TESTS += $(WIRE_SCENARIOS)
 EXTRA_DIST += $(WIRE_SCENARIOS) tests/scenario/wire.py
 tests/scenario/hostile.log: runneld $(plugin_LTLIBRARIES)
 
-# A small disk that is full, one that spoils the store, one that alters what it keeps.
+# A small disk that is full, one that spoils the store, one that alters what it keeps; the benchmarks themselves.
 if BUILD_BDB
-TESTS += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py
+TESTS += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py tests/scenario/bench.py
 endif
-EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py
+EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py tests/scenario/bench.py
 tests/scenario/full.log tests/scenario/storefails.log: runneld runnel $(plugin_LTLIBRARIES)
 tests/scenario/damage.log: runneld runnel $(plugin_LTLIBRARIES)
+tests/scenario/bench.log: runneld runnel $(plugin_LTLIBRARIES) bench/load/load
 
 # librunnel at real daemons.
 LIBRUNNEL_USERS = tests/scenario/client-load examples/c/publisher examples/c/follower
