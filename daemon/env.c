@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ struct rn_world {
     struct event_base *base;
     struct event *alarm, *wake, *posted, *failed;
     int64_t alarm_at;
-    int event_fd;
+    int alarm_fd, event_fd;
     pthread_mutex_t mutex; /* guards `posts` */
     struct rn_list posts;  /* of struct post */
     struct rn_list dirs;   /* of struct dir */
@@ -78,8 +79,11 @@ static void run_turn(struct rn_world *w) {
 
 static void on_alarm(evutil_socket_t fd, short what, void *arg) {
     struct rn_world *w = arg;
-    (void)fd;
+    uint64_t times;
     (void)what;
+    ssize_t n = read(fd, &times, sizeof times);
+    if (n < 0)
+        return; /* it was moved since */
     w->alarm_at = INT64_MAX;
     run_turn(w);
 }
@@ -90,27 +94,21 @@ static void on_wake(evutil_socket_t fd, short what, void *arg) {
     run_turn(arg);
 }
 
-/* Rounded up: an alarm that rings too early would only be set again. */
-static struct timeval until(int64_t at) {
-    int64_t ns = at - clock_ns(CLOCK_MONOTONIC);
-    if (ns <= 0)
-        return (struct timeval){0, 0};
-    int64_t us = ns / RN_NS_US + 1;
-    return (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
-}
-
+/* A timer of our own beside libevent's, whose precise ones cost a system call in each turn of its loop, and whose
+ * others are 4 ms late. The kernel is told only when the alarm moves. */
 static void alarm_set(void *ctx, int64_t at) {
     struct rn_world *w = ctx;
+    struct itimerspec t = {.it_value = {0, 0}}; /* none */
     if (at == w->alarm_at)
         return;
     w->alarm_at = at;
-    if (at == INT64_MAX) {
-        (void)evtimer_del(w->alarm);
-        return;
+    if (at != INT64_MAX) {
+        if (at < 1)
+            at = 1; /* 0 would mean none */
+        t.it_value.tv_sec = (time_t)(at / RN_NS_S);
+        t.it_value.tv_nsec = (long)(at % RN_NS_S);
     }
-    struct timeval tv = until(at);
-    if (evtimer_add(w->alarm, &tv) != 0)
-        w->alarm_at = INT64_MAX; /* only without memory; the next call tries again */
+    (void)timerfd_settime(w->alarm_fd, TFD_TIMER_ABSTIME, &t, NULL); /* cannot fail for such a time */
 }
 
 /* A timer of zero, not event_active: the sockets are looked at in between, so that a node with much to
@@ -278,21 +276,16 @@ static void fill_env(struct rn_world *w) {
 }
 
 static int make_events(struct rn_world *w) {
-    struct event_config *c = event_config_new();
-    if (c == NULL)
-        return -1;
-    if (event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
-        w->base = event_base_new_with_config(c);
-    event_config_free(c);
+    w->base = event_base_new();
     if (w->base == NULL)
         return -1;
-    w->alarm = evtimer_new(w->base, on_alarm, w);
+    w->alarm = event_new(w->base, w->alarm_fd, EV_READ | EV_PERSIST, on_alarm, w);
     w->wake = evtimer_new(w->base, on_wake, w);
     w->posted = event_new(w->base, w->event_fd, EV_READ | EV_PERSIST, on_posted, w);
     w->failed = evtimer_new(w->base, on_failed, w);
     if (w->alarm == NULL || w->wake == NULL || w->posted == NULL || w->failed == NULL)
         return -1;
-    return event_add(w->posted, NULL);
+    return event_add(w->posted, NULL) == 0 ? event_add(w->alarm, NULL) : -1;
 }
 
 struct rn_world *rn_world_new(const struct rn_world_conf *conf, struct runnel_err *err) {
@@ -307,7 +300,8 @@ struct rn_world *rn_world_new(const struct rn_world_conf *conf, struct runnel_er
     rn_list_init(&w->dirs);
     (void)pthread_mutex_init(&w->mutex, NULL); /* cannot fail for a plain mutex on this system */
     w->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (w->event_fd < 0 || make_events(w) != 0) {
+    w->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (w->event_fd < 0 || w->alarm_fd < 0 || make_events(w) != 0) {
         (void)rn_fail(err, RUNNEL_EIO, "the event loop cannot be made: %s", strerror(errno));
         rn_world_free(w);
         return NULL;
@@ -333,6 +327,8 @@ void rn_world_free(struct rn_world *w) {
         event_base_free(w->base);
     if (w->event_fd >= 0)
         (void)close(w->event_fd);
+    if (w->alarm_fd >= 0)
+        (void)close(w->alarm_fd);
     (void)pthread_mutex_destroy(&w->mutex);
     rn_list_for_safe (it, &w->dirs)
         free(rn_list_of(it, struct dir, link));

@@ -2,10 +2,11 @@
  * stream_fd.c — connections and listeners on stream sockets.
  * May touch: sockets, and the libevent base of the host's loop.
  *
- * A socket's event is armed only after an operation has said -RUNNEL_EBUSY, and fires once: a reader that pauses
- * costs nothing, and the kernel's buffers are the only ones there are. Whatever must come "later" (a dial that
- * failed at once, the end of a stop) is an activated event and not host->defer, because it must be possible to take
- * it back when the connection is closed first.
+ * A socket is watched for the moments at which it becomes readable (edge-triggered) as long as it is open, so that
+ * waiting for more costs no system call; the core hears of one only after a read has said -RUNNEL_EBUSY, and once: a
+ * reader that pauses is left alone, and the kernel's buffers are the only ones there are. Whatever must come "later" (a
+ * dial that failed at once, the end of a stop) is an activated event and not host->defer, because it must be possible
+ * to take it back when the connection is closed first.
  */
 #include "plugins/transport/common/stream_fd.h"
 #include "base/err.h"
@@ -51,7 +52,8 @@ struct conn {
     bool *gone;                /* set by close while up->accepted runs: the conn is no more */
     int fd;
     enum conn_state state;
-    bool shut; /* asked for before it was open */
+    bool shut;   /* asked for before it was open */
+    bool hungry; /* the last read found nothing: the core waits to hear of more */
 };
 
 static void on_connected(evutil_socket_t fd, short what, void *arg);
@@ -112,6 +114,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
     struct conn *c = arg;
     (void)fd;
     (void)what;
+    if (!c->hungry)
+        return; /* a read will find it */
+    c->hungry = false;
     c->s->up->ready(c->link, RUNNEL_READABLE);
 }
 
@@ -131,8 +136,8 @@ static struct conn *conn_new(struct rn_sfd *s, int fd) {
     }
     c->s = s;
     c->fd = fd;
-    if (event_assign(&c->rd, s->loop, fd, EV_READ, on_readable, c) != 0 ||
-        event_assign(&c->wr, s->loop, fd, EV_WRITE, on_writable, c) != 0) {
+    if (event_assign(&c->rd, s->loop, fd, EV_READ | EV_ET | EV_PERSIST, on_readable, c) != 0 ||
+        event_assign(&c->wr, s->loop, fd, EV_WRITE | EV_ET, on_writable, c) != 0) {
         (void)close(fd);
         free(c);
         return NULL;
@@ -173,7 +178,8 @@ ssize_t rn_sfd_read(void *conn, void *p, size_t n) {
         return got;
     if (errno != EAGAIN && errno != EWOULDBLOCK)
         return -rn_sfd_code(errno);
-    return event_add(&c->rd, NULL) == 0 ? -RUNNEL_EBUSY : -RUNNEL_ENOMEM;
+    c->hungry = true;
+    return -RUNNEL_EBUSY;
 }
 
 ssize_t rn_sfd_write(void *conn, const struct iovec *iov, int n) {
@@ -228,7 +234,8 @@ static void conn_opened(struct conn *c) {
     struct runnel_link_info info;
     struct rn_sfd_ends ends;
     int error = conn_describe(c, NULL, &ends, &info);
-    if (error || event_assign(&c->wr, c->s->loop, c->fd, EV_WRITE, on_writable, c) != 0) {
+    if (error || event_assign(&c->wr, c->s->loop, c->fd, EV_WRITE | EV_ET, on_writable, c) != 0 ||
+        event_add(&c->rd, NULL) != 0) {
         conn_fail(c, error ? error : ENOMEM);
         return;
     }
@@ -372,6 +379,11 @@ static void accept_one(struct listener *l, int fd) {
     if (error) {
         /* It was gone before we looked. */
         s->host->log(s->inst, RUNNEL_DEBUG, "%s: a connection was dropped: %s", l->address, strerror(error));
+        rn_sfd_close(c);
+        return;
+    }
+    if (event_add(&c->rd, NULL) != 0) {
+        s->host->log(s->inst, RUNNEL_WARN, "%s: a connection was dropped: out of memory", l->address);
         rn_sfd_close(c);
         return;
     }
