@@ -175,13 +175,25 @@ def measure(env, row, runs):
         yield result(env, row, "%s.%s" % (row.name, name), samples, rates)
 
 
+def cpu(samples):
+    """The median of the server's processor time for each message; None where a side does not tell it."""
+    told = [s.more["server_cpu_us"] for s in samples if "server_cpu_us" in s.more]
+    return statistics.median(told) if len(told) == len(samples) > 0 else None
+
+
+def ratios(ours, of):
+    """Ours divided by each other's, where both are known."""
+    return {s: ours / v if v else None for s, v in of.items() if s != "runnel"} if ours is not None else {}
+
+
 def result(env, row, name, samples, rates):
     """One line of the table: rates are those of each side, run by run."""
     medians = {side: statistics.median(list_) for side, list_ in rates.items()}
     runs = len(rates["runnel"])
     return {"row": name, "unit": row.unit, "better": row.better, "median": medians,
             "min": {s: min(r) for s, r in rates.items()}, "max": {s: max(r) for s, r in rates.items()},
-            "ratio": {s: medians["runnel"] / m if m else None for s, m in medians.items() if s != "runnel"},
+            "ratio": ratios(medians["runnel"], medians),
+            "cpu_ratio": {} if name != row.name else ratios(cpu(samples["runnel"]), {s: cpu(l) for s, l in samples.items()}),
             "bottleneck": [s for s, list_ in samples.items() if sum(x.bottleneck for x in list_) * 2 > runs],
             "samples": {s: [dict(x.more, rate=x.rate) for x in samples[s]] for s in rates},
             "conditions": conditions(env, runs)}
@@ -195,12 +207,15 @@ def figure(value):
 
 
 def lines(found):
-    """ROW runnel=RATE PEER=RATE ratio=R, one line a peer."""
+    """ROW runnel=RATE PEER=RATE ratio=R, one line a peer; cpu: the ratio of the servers' processor time for each message."""
     unit, median = found["unit"], found["median"]
-    note = "".join(" (the driver of %s was the limit)" % s for s in found["bottleneck"])
     start = "%s runnel=%s%s" % (found["row"], figure(median["runnel"]), unit)
+    note = "".join(" (the driver of %s was the limit)" % s for s in found["bottleneck"])
     if not found["ratio"]:
         return [start + note]
-    return ["%s %s=%s%s ratio=%s%s" % (start, peer, figure(median[peer]), unit,
-                                       "-" if ratio is None else "%.2f" % ratio, note)
-            for peer, ratio in found["ratio"].items()]
+    said = []
+    for peer, ratio in found["ratio"].items():
+        cpu_ratio = found["cpu_ratio"].get(peer)
+        said.append("%s %s=%s%s ratio=%s%s%s" % (start, peer, figure(median[peer]), unit, "-" if ratio is None else "%.2f" % ratio,
+                                                 "" if cpu_ratio is None else " cpu=%.2f" % cpu_ratio, note))
+    return said
