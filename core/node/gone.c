@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "node/inner.h"
 #include "node/record.h"
+#include "node/step.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,31 +64,9 @@ void rn_gone_unbury(struct rn_node *n, const struct runnel_id *id) {
 
 /* ---- at start ---- */
 
-struct loading {
-    struct rn_op op;
-    struct rn_node *node;
-    runnel_done *done;
-    void *arg;
-    struct runnel_err err;
-};
-
-static void loading_free(struct rn_op *op) {
-    free(op);
-}
-
-static void finish(struct loading *l, const struct runnel_err *err) {
-    struct runnel_err why = l->err;
-    runnel_done *done = l->done;
-    void *arg = l->arg;
-    if (!why.code && err)
-        rn_err_copy(&why, err);
-    rn_op_end(&l->op);
-    done(arg, why.code ? &why : NULL);
-}
-
 /* A damaged one is named, and counts all the same: the key says for which stream it stands. */
 static void on_tombstone(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
-    struct loading *l = arg;
+    struct rn_step *l = arg;
     struct rn_tombstone t;
     struct rn_tombstone_record r;
     struct runnel_err why;
@@ -110,7 +89,7 @@ static void on_tombstone(void *arg, struct runnel_bytes key, struct runnel_bytes
 /* The key says all that is needed, but one that the disk has altered names a stream that lives: nothing is erased
  * for a note that fails its check. */
 static void on_erasing(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
-    struct loading *l = arg;
+    struct rn_step *l = arg;
     struct rn_erasing *e;
     struct runnel_err why;
     uint32_t number = 0;
@@ -138,31 +117,21 @@ static void on_erasing(void *arg, struct runnel_bytes key, struct runnel_bytes v
 }
 
 static void on_all_read(void *arg, const struct runnel_err *err) {
-    finish(arg, err);
+    rn_step_failed(arg, err);
+    rn_step_end(arg);
 }
 
 static void on_tombstones(void *arg, const struct runnel_err *err) {
-    struct loading *l = arg;
-    if (err || l->err.code) {
-        finish(l, err);
-        return;
-    }
-    struct rn_place from = rn_place_area('E'), to = rn_place_behind(&from);
-    rn_store_scan(&l->node->store, &from, &to, on_erasing, on_all_read, l);
+    struct rn_step *l = arg;
+    rn_step_failed(l, err);
+    if (l->err.code)
+        rn_step_end(l);
+    else
+        rn_step_scan(l, 'E', on_erasing, on_all_read);
 }
 
 void rn_gone_load(struct rn_node *n, runnel_done *done, void *arg) {
-    struct loading *l = calloc(1, sizeof *l);
-    if (!l) {
-        struct runnel_err err;
-        rn_fail(&err, RUNNEL_ENOMEM, "out of memory while tombstones are read");
-        done(arg, &err);
-        return;
-    }
-    l->node = n;
-    l->done = done;
-    l->arg = arg;
-    rn_op_begin(&n->ops, &l->op, loading_free);
-    struct rn_place from = rn_place_area('D'), to = rn_place_behind(&from);
-    rn_store_scan(&n->store, &from, &to, on_tombstone, on_tombstones, l);
+    struct rn_step *l = rn_step_new(sizeof *l, n, NULL, "tombstones", done, arg);
+    if (l)
+        rn_step_scan(l, 'D', on_tombstone, on_tombstones);
 }

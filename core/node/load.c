@@ -10,6 +10,7 @@
  */
 #include "base/err.h"
 #include "node/inner.h"
+#include "node/step.h"
 #include "node/upstream.h"
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +23,11 @@ struct hurt {
 };
 
 struct loading {
-    struct rn_op op;
-    struct rn_node *node;
-    runnel_done *done;
-    void *arg;
+    struct rn_step step;
     struct rn_stream **list; /* all that were found, to be completed */
     size_t n, cap, at;
     struct rn_map *numbers; /* those in use */
     struct rn_list hurt;    /* of struct hurt */
-    struct runnel_err err;  /* why the node cannot go on */
 };
 
 static void next_stream(void *arg, const struct runnel_err *err);
@@ -51,16 +48,8 @@ static void loading_free(struct rn_op *op) {
     free(l);
 }
 
-static void finish(struct loading *l) {
-    runnel_done *done = l->done;
-    void *arg = l->arg;
-    struct runnel_err err = l->err;
-    rn_op_end(&l->op);
-    done(arg, err.code ? &err : NULL);
-}
-
 static int no_memory(struct loading *l) {
-    return rn_fail(&l->err, RUNNEL_ENOMEM, "out of memory while streams are loaded");
+    return rn_fail(&l->step.err, RUNNEL_ENOMEM, "out of memory while streams are loaded");
 }
 
 /* Takes a stream up; the descriptor is taken over. */
@@ -78,7 +67,7 @@ static int keep(struct loading *l, struct rn_descriptor *d, uint32_t number) {
         l->list = v;
         l->cap = cap;
     }
-    if (rn_stream_new(l->node, d, number, &s) != 0 || rn_map_put(l->numbers, key, sizeof key, s) != 0)
+    if (rn_stream_new(l->step.node, d, number, &s) != 0 || rn_map_put(l->numbers, key, sizeof key, s) != 0)
         return no_memory(l);
     l->list[l->n++] = s;
     return 0;
@@ -87,11 +76,11 @@ static int keep(struct loading *l, struct rn_descriptor *d, uint32_t number) {
 /* Remembers an id that must not be begun anew. */
 static void give_up(struct loading *l, const struct runnel_id *id, const char *what) {
     char text[RN_ID_TEXT];
-    rn_node_log(l->node, RUNNEL_ERROR, "store",
+    rn_node_log(l->step.node, RUNNEL_ERROR, "store",
                 "stream %s: %s; what is stored of it is left where it is and not served. Subscribe to it, if it is by "
                 "another author, and it is fetched again; else it is brought back from a peer or a backup",
                 rn_id_format(id, text), what);
-    if (rn_map_put(l->node->lost, id->b, sizeof id->b, l->node) != 0)
+    if (rn_map_put(l->step.node->lost, id->b, sizeof id->b, l->step.node) != 0)
         (void)no_memory(l);
 }
 
@@ -100,7 +89,7 @@ static void give_up(struct loading *l, const struct runnel_id *id, const char *w
 /* The descriptor of a record that may be damaged: it is whole when it gives the id that its key says. */
 static int read_descriptor(struct loading *l, struct runnel_bytes key, struct runnel_bytes text,
                            struct rn_descriptor **d) {
-    if (key.n != 1 + sizeof(*d)->id.b || rn_descriptor_parse(l->node->hasher, text.p, text.n, d, NULL) != 0)
+    if (key.n != 1 + sizeof(*d)->id.b || rn_descriptor_parse(l->step.node->hasher, text.p, text.n, d, NULL) != 0)
         return -RUNNEL_EDAMAGED;
     if (memcmp(key.p + 1, (*d)->id.b, sizeof(*d)->id.b) == 0)
         return 0;
@@ -113,7 +102,7 @@ static void add_hurt(struct loading *l, struct runnel_bytes key, struct runnel_b
     struct rn_descriptor *d = NULL;
     struct hurt *h;
     if (key.n != 1 + sizeof h->id.b) {
-        rn_node_log(l->node, RUNNEL_ERROR, "store", "a stream record under a damaged key is passed over");
+        rn_node_log(l->step.node, RUNNEL_ERROR, "store", "a stream record under a damaged key is passed over");
         return;
     }
     if (record.n < 5 + RN_RECORD_CHECK ||
@@ -136,11 +125,12 @@ static void on_record(void *arg, struct runnel_bytes key, struct runnel_bytes re
     struct rn_buf corrected = {.n = 0};
     struct rn_descriptor *d;
     uint32_t number;
-    if (l->err.code)
+    if (l->step.err.code)
         return;
-    int rc = rn_record_open(l->node->hasher, key, &val, NULL);
-    if (rc != 0 && (rc = rn_record_correct(l->node->hasher, key, record, &corrected)) == 0) {
-        rn_node_log(l->node, RUNNEL_WARN, "store", "a bit of a stream record was flipped on the disk; it is put right");
+    int rc = rn_record_open(l->step.node->hasher, key, &val, NULL);
+    if (rc != 0 && (rc = rn_record_correct(l->step.node->hasher, key, record, &corrected)) == 0) {
+        rn_node_log(l->step.node, RUNNEL_WARN, "store",
+                    "a bit of a stream record was flipped on the disk; it is put right");
         val = rn_buf_bytes(&corrected);
     }
     if (rc == 0)
@@ -161,11 +151,11 @@ static int id_of_state(struct loading *l, struct runnel_bytes key, struct runnel
                        int *own) {
     struct rn_state_record r;
     struct rn_signed_head h;
-    if (rn_record_open(l->node->hasher, key, &val, NULL) != 0 || rn_state_record_get(val, &r, NULL) != 0 ||
+    if (rn_record_open(l->step.node->hasher, key, &val, NULL) != 0 || rn_state_record_get(val, &r, NULL) != 0 ||
         r.head.n == 0 || rn_signed_head_decode(r.head.p, r.head.n, &h, NULL) != 0)
         return -RUNNEL_EDAMAGED;
     *id = rn_stream_id(&h.head.descriptor);
-    *own = rn_node_check_head(l->node, &h.head, &h.attestation, &l->node->id, NULL, NULL) == 0;
+    *own = rn_node_check_head(l->step.node, &h.head, &h.attestation, &l->step.node->id, NULL, NULL) == 0;
     return 0;
 }
 
@@ -184,25 +174,25 @@ static void on_state(void *arg, struct runnel_bytes key, struct runnel_bytes val
     uint8_t name[4];
     char text[RN_ID_TEXT];
     int own;
-    if (l->err.code || key.n != 5)
+    if (l->step.err.code || key.n != 5)
         return;
     uint32_t number = (uint32_t)key.p[1] << 24 | (uint32_t)key.p[2] << 16 | (uint32_t)key.p[3] << 8 | key.p[4];
     rn_put_le32(name, number);
     if (rn_map_get(l->numbers, name, sizeof name))
         return;
-    if (number >= l->node->next_number && number < UINT32_MAX)
-        l->node->next_number = number + 1;
+    if (number >= l->step.node->next_number && number < UINT32_MAX)
+        l->step.node->next_number = number + 1;
     if (id_of_state(l, key, val, &id, &own) != 0)
         return;
     struct hurt *h = hurt_of(l, &id);
-    if (h && h->desc && !rn_stream_find(l->node, &id)) {
-        rn_node_log(l->node, RUNNEL_WARN, "store", "stream %s: its record is damaged, and made again from its state",
-                    rn_id_format(&id, text));
+    if (h && h->desc && !rn_stream_find(l->step.node, &id)) {
+        rn_node_log(l->step.node, RUNNEL_WARN, "store",
+                    "stream %s: its record is damaged, and made again from its state", rn_id_format(&id, text));
         struct rn_descriptor *d = h->desc;
         h->desc = NULL;
         hurt_free(h);
         (void)keep(l, d, number);
-    } else if (!h && own && !rn_stream_find(l->node, &id) && !rn_dropped(l->node, &id)) {
+    } else if (!h && own && !rn_stream_find(l->step.node, &id) && !rn_dropped(l->step.node, &id)) {
         give_up(l, &id, "its record is missing in the store");
     }
 }
@@ -211,7 +201,7 @@ static void on_aside(void *arg, struct runnel_bytes key, struct runnel_bytes val
     struct loading *l = arg;
     (void)key;
     (void)val;
-    l->node->n_aside++;
+    l->step.node->n_aside++;
 }
 
 static void on_asides(void *arg, const struct runnel_err *err) {
@@ -221,35 +211,34 @@ static void on_asides(void *arg, const struct runnel_err *err) {
 
 static void on_states(void *arg, const struct runnel_err *err) {
     struct loading *l = arg;
-    if (err && !l->err.code) {
-        rn_err_copy(&l->err, err);
-        rn_wrap(&l->err, "the store's list of states");
+    if (err && !l->step.err.code) {
+        rn_err_copy(&l->step.err, err);
+        rn_wrap(&l->step.err, "the store's list of states");
     }
     while (!rn_list_empty(&l->hurt)) {
         struct hurt *h = rn_list_of(l->hurt.next, struct hurt, link);
         give_up(l, &h->id, "its record in the store is damaged");
         hurt_free(h);
     }
-    if (l->err.code) {
-        finish(l);
+    if (l->step.err.code) {
+        rn_step_end(&l->step);
         return;
     }
     struct rn_place from = rn_place_area('X'), to = rn_place_behind(&from);
-    rn_store_scan_some(&l->node->store, &from, &to, RN_ASIDE_MOST, on_aside, on_asides, l);
+    rn_store_scan_some(&l->step.node->store, &from, &to, RN_ASIDE_MOST, on_aside, on_asides, l);
 }
 
 static void on_records(void *arg, const struct runnel_err *err) {
     struct loading *l = arg;
-    if (err && !l->err.code) {
-        rn_err_copy(&l->err, err);
-        rn_wrap(&l->err, "the store's list of streams");
+    if (err && !l->step.err.code) {
+        rn_err_copy(&l->step.err, err);
+        rn_wrap(&l->step.err, "the store's list of streams");
     }
-    if (l->err.code) {
-        finish(l);
+    if (l->step.err.code) {
+        rn_step_end(&l->step);
         return;
     }
-    struct rn_place from = rn_place_area('H'), to = rn_place_behind(&from);
-    rn_store_scan(&l->node->store, &from, &to, on_state, on_states, l);
+    rn_step_scan(&l->step, 'H', on_state, on_states);
 }
 
 /* ---- one after the other ---- */
@@ -257,39 +246,31 @@ static void on_records(void *arg, const struct runnel_err *err) {
 /* Every step goes through the storage's callback, so that this cannot recurse over many streams. */
 static void next_stream(void *arg, const struct runnel_err *err) {
     struct loading *l = arg;
-    if (err)
-        rn_err_copy(&l->err, err);
-    if (l->err.code || l->at == l->n) {
-        finish(l);
+    rn_step_failed(&l->step, err);
+    if (l->step.err.code || l->at == l->n) {
+        rn_step_end(&l->step);
         return;
     }
     if (rn_stream_load(l->list[l->at++], next_stream, l) != 0) {
         (void)no_memory(l);
-        finish(l);
+        rn_step_end(&l->step);
     }
 }
 
 void rn_streams_load(struct rn_node *n, runnel_done *done, void *arg) {
-    struct loading *l = calloc(1, sizeof *l);
+    struct loading *l = rn_step_new(sizeof *l, n, loading_free, "streams", done, arg);
     uint8_t seed[16];
+    if (!l)
+        return;
     n->env->random(n->env->ctx, seed, sizeof seed);
-    if (l) {
-        rn_list_init(&l->hurt);
-        l->numbers = rn_map_new(seed);
-    }
-    if (!l || !l->numbers) {
-        struct runnel_err err;
-        free(l);
-        rn_fail(&err, RUNNEL_ENOMEM, "out of memory while streams are loaded");
-        done(arg, &err);
+    rn_list_init(&l->hurt);
+    l->numbers = rn_map_new(seed);
+    if (l->numbers) {
+        rn_step_scan(&l->step, 'S', on_record, on_records);
         return;
     }
-    l->node = n;
-    l->done = done;
-    l->arg = arg;
-    rn_op_begin(&n->ops, &l->op, loading_free);
-    struct rn_place from = rn_place_area('S'), to = rn_place_behind(&from);
-    rn_store_scan(&n->store, &from, &to, on_record, on_records, l);
+    (void)no_memory(l);
+    rn_step_end(&l->step);
 }
 
 void rn_streams_recover(struct rn_node *n) {

@@ -73,6 +73,7 @@ libnode_la_SOURCES = \
   core/node/sessionhello.c core/node/sessionin.c core/node/sessionlife.c \
   core/node/sessionlink.c core/node/sessionout.c core/node/sessionstate.h \
   core/node/start.c \
+  core/node/step.c core/node/step.h \
   core/node/store.c core/node/store.h \
   core/node/stream.c core/node/stream.h \
   core/node/subscribe.c \

@@ -11,6 +11,7 @@
 #include "node/copy.h"
 #include "node/methods.h"
 #include "node/sessionstate.h"
+#include "node/step.h"
 #include "node/sweep.h"
 #include <stdlib.h>
 #include <string.h>
@@ -394,44 +395,23 @@ void rn_method_restore_end(struct rn_node *n, struct rn_call *call, const struct
 
 /* ---- at start ---- */
 
-struct looking {
-    struct rn_op op;
-    struct rn_node *node;
-    runnel_done *done;
-    void *arg;
-};
-
-static void looking_free(struct rn_op *op) {
-    free(op);
-}
-
 static void on_look(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
-    struct looking *l = arg;
+    struct rn_step *l = arg;
     struct rn_node *n = l->node;
-    runnel_done *fn = l->done;
-    void *fn_arg = l->arg;
     (void)data; /* that it is there is all it says */
-    int none = err && err->code == RUNNEL_ENOTFOUND;
     n->unfinished = !err;
     if (n->unfinished)
         rn_node_log(n, RUNNEL_ERROR, "store",
                     "a restore of this node was cut off: nothing of its store is used; run \"runnel restore\" again");
-    rn_op_end(&l->op);
-    fn(fn_arg, none ? NULL : err);
+    else if (err->code != RUNNEL_ENOTFOUND)
+        rn_step_failed(l, err);
+    rn_step_end(l);
 }
 
 void rn_restore_look(struct rn_node *n, runnel_done *fn, void *arg) {
-    struct looking *l = calloc(1, sizeof *l);
-    if (!l) {
-        struct runnel_err err;
-        rn_fail(&err, RUNNEL_ENOMEM, "out of memory");
-        fn(arg, &err);
+    struct rn_step *l = rn_step_new(sizeof *l, n, NULL, "the marks of a restore", fn, arg);
+    if (!l)
         return;
-    }
-    l->node = n;
-    l->done = fn;
-    l->arg = arg;
-    rn_op_begin(&n->ops, &l->op, looking_free);
     struct rn_place p = rn_place_restore();
     rn_store_get(&n->store, &p, 0, 64, on_look, l);
 }

@@ -7,6 +7,7 @@
  */
 #include "base/err.h"
 #include "base/json.h"
+#include "node/step.h"
 #include "node/upstreamstate.h"
 #include <stdlib.h>
 #include <string.h>
@@ -176,17 +177,6 @@ void rn_subscription_settled(struct rn_node *n, const struct rn_stream_ref *name
 
 /* ---- at start ---- */
 
-struct reading {
-    struct rn_op op;
-    struct rn_node *node;
-    runnel_done *done;
-    void *arg;
-};
-
-static void reading_free(struct rn_op *op) {
-    free(op);
-}
-
 static void take_up(struct rn_node *n, struct runnel_bytes val) {
     char text[RN_REF_TEXT];
     struct rn_stream_ref ref;
@@ -209,7 +199,7 @@ static void take_up(struct rn_node *n, struct runnel_bytes val) {
 }
 
 static void on_note(void *arg, struct runnel_bytes key, struct runnel_bytes val) {
-    struct rn_node *n = ((struct reading *)arg)->node;
+    struct rn_node *n = ((struct rn_step *)arg)->node;
     struct rn_buf corrected = {.n = 0};
     struct runnel_err err;
     struct runnel_bytes record = val;
@@ -223,25 +213,12 @@ static void on_note(void *arg, struct runnel_bytes key, struct runnel_bytes val)
 }
 
 static void on_read(void *arg, const struct runnel_err *err) {
-    struct reading *r = arg;
-    runnel_done *done = r->done;
-    void *done_arg = r->arg;
-    rn_op_end(&r->op);
-    done(done_arg, err);
+    rn_step_failed(arg, err);
+    rn_step_end(arg);
 }
 
 void rn_subscriptions_load(struct rn_node *n, runnel_done *done, void *arg) {
-    struct reading *r = calloc(1, sizeof *r);
-    if (!r) {
-        struct runnel_err err;
-        rn_fail(&err, RUNNEL_ENOMEM, "out of memory while subscriptions are read");
-        done(arg, &err);
-        return;
-    }
-    r->node = n;
-    r->done = done;
-    r->arg = arg;
-    rn_op_begin(&n->ops, &r->op, reading_free);
-    struct rn_place from = rn_place_area('U'), to = rn_place_behind(&from);
-    rn_store_scan(&n->store, &from, &to, on_note, on_read, r);
+    struct rn_step *s = rn_step_new(sizeof *s, n, NULL, "subscriptions", done, arg);
+    if (s)
+        rn_step_scan(s, 'U', on_note, on_read);
 }
