@@ -390,6 +390,14 @@ void publish_many(struct client *c, const struct runnel_id *id, uint64_t from, u
     free(v);
 }
 
+char *long_number(size_t n) {
+    char *value = malloc(n + 1);
+    assert_non_null(value);
+    memset(value, '7', n);
+    value[n] = 0;
+    return value;
+}
+
 uint64_t held(struct sim_node *n, const struct runnel_id *id) {
     struct rn_holding h;
     return n->node && rn_node_holding(n->node, id, &h) == 0 ? h.count : UINT64_MAX;

@@ -120,6 +120,9 @@ int64_t many_time(uint64_t i);
 size_t many_value(uint64_t i, char out[256]);
 #define MANY_START (SIM_WALL - 100000 * SIM_S)
 
+/* A value of `n` bytes: a number of as many digits. The caller frees it. */
+char *long_number(size_t n);
+
 /* What the node holds. */
 uint64_t held(struct sim_node *n, const struct runnel_id *id);
 /* The text of an id; in one of a few buffers of the client's that are used in turn is not needed: valid within one

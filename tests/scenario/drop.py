@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """drop.py — runnel drop on real daemons: it asks, what goes stays gone, what others hold stays.
 May touch: temporary folders; daemons of its own on free loopback ports."""
+import contextlib
 import os
 import pty
 import subprocess
@@ -37,13 +38,20 @@ def at_a_terminal(node, typed, *args):
     return os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n")
 
 
-def asks_first(f):
+@contextlib.contextmanager
+def both_hold(f, count):
+    """A publisher, a subscriber, and a stream of which both hold so many."""
     one, two = pair(f)
     with nodes(one, two):
         stream = one.create("numbers")
-        fill(one, stream, 1234)
+        fill(one, stream, count)
         two.tool("subscribe", stream)
         same_head(one, two, stream)
+        yield one, two, stream
+
+
+def asks_first(f):
+    with both_hold(f, 1234) as (one, two, stream):
         for args in (["drop", stream], ["--json", "drop", stream]):
             code, out, err = one.run(*args)
             equal((code, out), (2, ""))
@@ -63,12 +71,7 @@ def asks_first(f):
 
 
 def own_is_gone_for_good(f):
-    one, two = pair(f)
-    with nodes(one, two):
-        stream = one.create("numbers")
-        fill(one, stream, 3000)
-        two.tool("subscribe", stream)
-        same_head(one, two, stream)
+    with both_hold(f, 3000) as (one, two, stream):
         before = two.history(stream)
         equal(one.json("drop", stream, "--yes"), {"stream": stream, "own": True, "count": 3000})
         one.daemon.wait_log(r"a dropped stream has been erased")
@@ -88,12 +91,7 @@ def own_is_gone_for_good(f):
 
 
 def others_come_back_when_asked_for(f):
-    one, two = pair(f)
-    with nodes(one, two):
-        stream = one.create("numbers")
-        fill(one, stream, 3000)
-        two.tool("subscribe", stream)
-        same_head(one, two, stream)
+    with both_hold(f, 3000) as (one, two, stream):
         reader = two.popen("follow", stream, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         until(lambda: two.json("status")["follows"] > 0, "the reader's follow")
         equal(two.json("drop", "--yes", stream), {"stream": stream, "own": False, "count": 3000})

@@ -11,42 +11,14 @@ import threading
 
 from fakenode import ANSWER, DATA, HEAD, HELLO, NODE, REQUEST, STATE, compact, frame, leb, unleb
 from pair import Node, free_port, nodes, pair, same_head
+from program import Program, Publisher, Reader
 from tap import SRC, Failed, check, equal, main, runneld, until
 
 
 # ---- programs at the nodes ----
 
-class Program(threading.Thread):
-    """Runs `turn` again and again until it is told to end; what it raises is told by `finish`."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.ending = threading.Event()
-        self.wrong = None
-
-    def run(self):
-        try:
-            while not self.ending.is_set():
-                self.turn()
-        except Exception as e:  # told in the main thread
-            self.wrong = e
-
-    def finish(self):
-        self.ending.set()
-        self.interrupt()
-        self.join(60)
-        check(not self.is_alive(), type(self).__name__, "does not end")
-        if self.wrong:
-            raise self.wrong
-
-
 class Feeder(Program):
     """Publishes 0, 1, 2, ... through `runnel publish STREAM -`; where its node goes away it goes on behind what is there."""
-
-    def __init__(self, node, stream):
-        super().__init__()
-        self.node, self.stream = node, stream
-        self.pipe = None
 
     def turn(self):
         head = self.node.head(self.stream)
@@ -55,92 +27,45 @@ class Feeder(Program):
             return
         value = head["count"]
         with self.node.popen("publish", self.stream, "-", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL) as self.pipe:
+                             stderr=subprocess.DEVNULL) as pipe:
             try:
-                while not self.ending.wait(0.005) and self.pipe.poll() is None:
-                    self.pipe.stdin.write("%d\n" % value)
-                    self.pipe.stdin.flush()
+                while not self.ending.wait(0.005) and pipe.poll() is None:
+                    pipe.stdin.write("%d\n" % value)
+                    pipe.stdin.flush()
                     value += 1
             except BrokenPipeError:
                 pass
             try:
-                self.pipe.stdin.close()
+                pipe.stdin.close()
             except BrokenPipeError:
                 pass
-
-    def interrupt(self):
-        pass
-
-
-class Acknowledged(Program):
-    """Publishes 0, 1, 2, ... one by one with their seq, each until it is acknowledged."""
-
-    def __init__(self, node, stream):
-        super().__init__()
-        self.node, self.stream = node, stream
-        self.count = 0
-
-    def turn(self):
-        code, out, err = self.node.run("publish", self.stream, str(self.count), "--seq", str(self.count))
-        if code == 0:
-            self.count += 1
-        else:
-            check(code in (1, 3) and "conflict" not in err, code, err)
-
-    def interrupt(self):
-        pass
-
-
-class Follower(Program):
-    """`runnel follow`, begun again behind what has come when its node goes away."""
-
-    def __init__(self, node, stream):
-        super().__init__()
-        self.node, self.stream = node, stream
-        self.got = []
-        self.process = None
-
-    def turn(self):
-        with self.node.popen("follow", self.stream, "--from=#%d" % len(self.got), "--format", "ndjson",
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as self.process:
-            if self.ending.is_set():
-                self.process.terminate()
-            for line in self.process.stdout:
-                o = json.loads(line)
-                check(o["seq"] == len(self.got) == o["value"], "got", line, "want", len(self.got))
-                self.got.append(o["time"])
-        self.ending.wait(0.02)
-
-    def interrupt(self):
-        if self.process:
-            self.process.terminate()
 
 
 # ---- histories ----
 
-def whole(one, two, stream, publisher, follower, least):
+def whole(one, two, stream, publisher, reader, least):
     """Ends the programs and holds against one another what was published, followed, stored and signed."""
     publisher.finish()
     count = same_head(one, two, stream)
     check(count >= least, "few observations:", count)
-    until(lambda: len(follower.got) == count or follower.wrong, "the follower to have all %d" % count)
-    follower.finish()
-    equal(len(follower.got), count, "followed")
+    until(lambda: len(reader.times) == count or reader.wrong, "the reader to have all %d" % count)
+    reader.finish()
+    equal(len(reader.times), count, "followed")
     ours, theirs = one.history(stream), two.history(stream)
     equal([o[0] for o in ours], list(range(count)), "the seqs at the author")
     equal([o[2] for o in ours], list(range(count)), "the values at the author")
     check(ours == theirs, "the histories differ")
-    equal([o[1] for o in theirs], follower.got, "the times that were followed")
+    equal([o[1] for o in theirs], reader.times, "the times that were followed")
     for n in (one, two):
         check("whole and as signed" in n.tool("verify", stream))
 
 
-def goes_on(follower, more=20):
+def goes_on(reader, more=20):
     """Waits until observations that are made from now on arrive at the far end."""
-    want = len(follower.got) + more
-    until(lambda: len(follower.got) >= want or follower.wrong, "observation %d to arrive" % want)
-    if follower.wrong:
-        raise follower.wrong
+    want = len(reader.times) + more
+    until(lambda: len(reader.times) >= want or reader.wrong, "observation %d to arrive" % want)
+    if reader.wrong:
+        raise reader.wrong
 
 
 def restarts(f, publisher, end):
@@ -149,23 +74,24 @@ def restarts(f, publisher, end):
     with nodes(one, two):
         stream = one.create("numbers")
         two.tool("subscribe", stream)
-        publisher, follower = publisher(one, stream), Follower(two, stream)
+        publisher, reader = publisher(one, stream), Reader(two, stream)
         publisher.start()
-        follower.start()
+        reader.start()
         try:
-            goes_on(follower)
+            goes_on(reader)
             for node in (one, two) * 3:
                 end(node)
                 if node is two:
                     before = one.count(stream)
                     until(lambda: one.count(stream) > before + 5, "more to be published meanwhile")
                 node.start()
-                goes_on(follower)
-            whole(one, two, stream, publisher, follower, 140)
+                goes_on(reader)
+            whole(one, two, stream, publisher, reader, 140)
         finally:
-            for program in (publisher, follower):
+            for program in (publisher, reader):
                 program.ending.set()
-                program.interrupt()
+                if program.process:
+                    program.process.terminate()
 
 
 # ---- the tests ----
@@ -180,7 +106,7 @@ def either_killed_three_times(f):
 
 def acknowledged_is_kept(f):
     """A program that repeats what was not acknowledged has each value once, whenever the node is killed."""
-    restarts(f, Acknowledged, Node.kill)
+    restarts(f, Publisher, Node.kill)
 
 
 def history_then_live(f):
@@ -191,13 +117,13 @@ def history_then_live(f):
         two.tool("subscribe", stream)
         equal(same_head(one, two, stream), 1000)
         equal(two.head(stream)["live"], True)
-        follower = Follower(two, stream)
-        follower.start()
+        reader = Reader(two, stream)
+        reader.start()
         try:
             one.tool("publish", stream, *map(str, range(1000, 1500)))
-            until(lambda: len(follower.got) == 1500 or follower.wrong, "1500 observations")
+            until(lambda: len(reader.times) == 1500 or reader.wrong, "1500 observations")
         finally:
-            follower.finish()
+            reader.finish()
         equal(same_head(one, two, stream), 1500)
         equal(one.history(stream), two.history(stream))
 

@@ -7,9 +7,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 
 from pair import Node, free_port, nodes, same_head
+from program import Publisher, Reader
 from tap import check, environment, equal, folder, main, until
 
 MIB = 1 << 20
@@ -124,59 +124,6 @@ def resumes(node, stream, k):
     until(lambda: publish_one(node, stream, k)[0] == 0, "publishes being taken again:\n" + node.log())
 
 
-# ---- programs at the nodes ----
-
-class Program(threading.Thread):
-    """Runs `turn` again and again until it is told to end; what it raises is told by `finish`."""
-
-    def __init__(self, node, stream):
-        super().__init__(daemon=True)
-        self.node, self.stream = node, stream
-        self.ending = threading.Event()
-        self.wrong = self.process = None
-        self.count = 0
-
-    def run(self):
-        try:
-            while not self.ending.is_set():
-                self.turn()
-        except Exception as e:  # told in the main thread
-            self.wrong = e
-
-    def finish(self):
-        self.ending.set()
-        if self.process:
-            self.process.terminate()
-        self.join(60)
-        check(not self.is_alive(), type(self).__name__, "does not end")
-        if self.wrong:
-            raise self.wrong
-
-
-class Reader(Program):
-    """Follows, and counts without keeping the values."""
-
-    def turn(self):
-        with self.node.popen("follow", self.stream, "--from=#%d" % self.count, "--format", "ndjson",
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as self.process:
-            if self.ending.is_set():
-                self.process.terminate()
-            for line in self.process.stdout:
-                o = json.loads(line)
-                check(o["seq"] == self.count and o["value"] == json.loads(value(self.count)), "got", line[:60])
-                self.count += 1
-        self.ending.wait(0.02)
-
-
-class Publisher(Program):
-    """Publishes 0, 1, 2, ... one by one, each until it is acknowledged."""
-
-    def turn(self):
-        code, out, err = self.node.run("publish", self.stream, str(self.count), "--seq", str(self.count))
-        check(code in (0, 1, 3) and "conflict" not in err, code, err)
-        self.count += code == 0
-
-
 # ---- the tests ----
 
 def publishers_are_told_and_readers_go_on(f):
@@ -184,7 +131,7 @@ def publishers_are_told_and_readers_go_on(f):
         node = Small(f, "one", d)
         with nodes(node):
             stream = node.create("s")
-            follower = Reader(node, stream)
+            follower = Reader(node, stream, lambda k: json.loads(value(k)))
             follower.start()
             count, code, err = publish_until_full(node, stream)
             is_full(code, err)

@@ -191,22 +191,7 @@ static void making_refuses(void **state) {
 }
 
 static int setup(void **state) {
-    struct history *s = malloc(sizeof *s);
-    struct rn_hasher *h = rn_hasher_new();
-    if (!s || !h)
-        return -1;
-    history_make(s, h, MOST);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct history *s = *state;
-    int ok = rn_hasher_ok(s->h);
-    rn_hasher_free(s->h);
-    history_free(s);
-    free(s);
-    return ok ? 0 : -1;
+    return history_setup(state, MOST);
 }
 
 int main(void) {
@@ -219,5 +204,5 @@ int main(void) {
         cmocka_unit_test(making_refuses),
         cmocka_unit_test(the_block_is_as_long_as_its_count),
     };
-    return cmocka_run_group_tests_name("data-proof", tests, setup, teardown);
+    return cmocka_run_group_tests_name("data-proof", tests, setup, history_teardown);
 }

@@ -290,22 +290,7 @@ static void a_block_does_not_start_before_the_last_time(void **state) {
 }
 
 static int setup(void **state) {
-    struct history *s = malloc(sizeof *s);
-    struct rn_hasher *h = rn_hasher_new();
-    if (!s || !h)
-        return -1;
-    history_make(s, h, MOST);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct history *s = *state;
-    int ok = rn_hasher_ok(s->h);
-    rn_hasher_free(s->h);
-    history_free(s);
-    free(s);
-    return ok ? 0 : -1;
+    return history_setup(state, MOST);
 }
 
 int main(void) {
@@ -320,5 +305,5 @@ int main(void) {
         cmocka_unit_test(wrong_runs_are_refused),
         cmocka_unit_test(a_block_does_not_start_before_the_last_time),
     };
-    return cmocka_run_group_tests_name("data-tail", tests, setup, teardown);
+    return cmocka_run_group_tests_name("data-tail", tests, setup, history_teardown);
 }

@@ -77,4 +77,24 @@ static inline void history_free(struct history *s) {
     free(s->leaf);
 }
 
+/* For a group of tests: *state is one of `n` observations. */
+static inline int history_setup(void **state, size_t n) {
+    struct history *s = malloc(sizeof *s);
+    struct rn_hasher *h = rn_hasher_new();
+    if (!s || !h)
+        return -1;
+    history_make(s, h, n);
+    *state = s;
+    return 0;
+}
+
+static inline int history_teardown(void **state) {
+    struct history *s = *state;
+    int ok = rn_hasher_ok(s->h);
+    rn_hasher_free(s->h);
+    history_free(s);
+    free(s);
+    return ok ? 0 : -1;
+}
+
 #endif
