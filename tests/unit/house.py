@@ -127,7 +127,7 @@ def check_folders(root, paths):
 
 NAMED = re.compile(r'(?<![\w<$*{./…-])((?:[\w-]+/)*[\w-]{2,}\.(?:c|h|md|py|sh|mk))(?![\w(])')
 # Not of this tree, or made by the build.
-ELSEWHERE = ('config.h', 'confdefs.h', 'db.h', 'event.h', 'tap-driver.sh', 'performance.md')
+ELSEWHERE = ('config.h', 'confdefs.h', 'db.h', 'event.h', 'tap-driver.sh')
 
 
 def prose(path, text):
