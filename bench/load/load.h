@@ -8,6 +8,7 @@
 #include "bench/load/proto.h"
 
 #define LOAD_STREAMS 4096u /* most that can be named */
+#define LOAD_JOIN 256u     /* most observations in one publish */
 
 struct load_options {
     const char *mode;
@@ -17,6 +18,7 @@ struct load_options {
     unsigned n_streams;
     uint64_t clients;  /* connections */
     uint64_t flight;   /* unanswered publishes of a connection */
+    uint64_t join;     /* observations in one publish */
     uint64_t count;    /* messages in all; 0: as many as there is time for */
     uint64_t seconds;  /* to go on for; 0: until `count` */
     uint64_t bytes;    /* of a write of the mode disk */

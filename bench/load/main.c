@@ -18,6 +18,7 @@ static const char usage[] = "Usage: load MODE [--proto runnel|redis|nats] --to A
                             "  --stream NAME   stream id, key or subject; several: one a client, in turn\n"
                             "  --clients N     connections (1)\n"
                             "  --flight N      unanswered publishes of a connection (1)\n"
+                            "  --join N        observations in one publish (1); runnel only\n"
                             "  --count N       messages in all\n"
                             "  --seconds N     how long\n"
                             "  --rate N        messages a second; 0: as fast as it goes\n"
@@ -55,10 +56,10 @@ static int set(struct load_options *o, const char *name, char *text, struct runn
     struct {
         const char *name;
         uint64_t *v, least, most;
-    } numbers[] = {{"--clients", &o->clients, 1, 65536},     {"--flight", &o->flight, 1, 1048576},
-                   {"--count", &o->count, 0, 1000000000000}, {"--seconds", &o->seconds, 0, 86400},
-                   {"--rate", &o->rate, 0, 1000000000},      {"--bytes", &o->bytes, 1, 16777216},
-                   {"--deadline", &o->deadline, 1, 86400}};
+    } numbers[] = {{"--clients", &o->clients, 1, 65536}, {"--flight", &o->flight, 1, 1048576},
+                   {"--join", &o->join, 1, LOAD_JOIN},   {"--count", &o->count, 0, 1000000000000},
+                   {"--seconds", &o->seconds, 0, 86400}, {"--rate", &o->rate, 0, 1000000000},
+                   {"--bytes", &o->bytes, 1, 16777216},  {"--deadline", &o->deadline, 1, 86400}};
     if (strcmp(name, "--proto") == 0)
         return set_proto(o, text, err);
     if (strcmp(name, "--to") == 0) {
@@ -102,7 +103,7 @@ int main(int argc, char **argv) {
     struct load_options *o = calloc(1, sizeof *o);
     if (!o)
         return 1;
-    o->clients = o->flight = 1;
+    o->clients = o->flight = o->join = 1;
     o->bytes = 4096;
     o->deadline = 120;
     int r = signal(SIGPIPE, SIG_IGN) == SIG_ERR ? rn_fail(&err, RUNNEL_EIO, "signal") : run(argc, argv, o, &err);

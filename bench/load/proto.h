@@ -14,6 +14,8 @@ struct load_proto {
     int (*hello)(struct load_conn *c, struct runnel_err *err);
     /* One publish into c->stream that the server keeps; calls->acked when it has it. Counts c->made up. */
     int (*publish)(struct load_conn *c, struct runnel_bytes value, struct runnel_err *err);
+    /* The same for n values of LOAD_VALUE bytes, one behind the other: one publish, acknowledged once. */
+    int (*join)(struct load_conn *c, const uint8_t *values, size_t n, struct runnel_err *err);
     /* One message to whoever is subscribed to c->stream; who does not answer that leaves acked out. */
     int (*cast)(struct load_conn *c, struct runnel_bytes value, struct runnel_err *err);
     /* From now on all that is published into c->stream; calls->ready when that stands, then calls->value each. */

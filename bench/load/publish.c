@@ -15,11 +15,20 @@ struct publishing {
     const struct load_options *o;
     struct load_tally tally;
     struct load_random random;
-    uint64_t ready, made;
-    int64_t until; /* no publish after it */
-    int64_t *sent; /* when: a ring of `flight` a connection */
+    uint64_t ready, made; /* connections; observations */
+    int64_t until;        /* no publish after it */
+    int64_t *sent;        /* when: a ring of `flight` a connection */
     int stop;
 };
+
+static int publish_next(struct publishing *p, struct load_conn *c, struct runnel_err *err) {
+    uint8_t values[LOAD_JOIN * LOAD_VALUE];
+    for (uint64_t i = 0; i < p->o->join; i++)
+        load_value_random(&p->random, values + i * LOAD_VALUE);
+    p->made += p->o->join;
+    return p->o->join > 1 ? c->proto->join(c, values, (size_t)p->o->join, err)
+                          : c->proto->publish(c, (struct runnel_bytes){values, LOAD_VALUE}, err);
+}
 
 static int publish_more(struct load_conn *c, struct runnel_err *err) {
     struct publishing *p = c->mode;
@@ -27,11 +36,8 @@ static int publish_more(struct load_conn *c, struct runnel_err *err) {
     if (now >= p->until)
         p->stop = 1;
     while (!p->stop && c->made - c->done < p->o->flight && (!p->o->count || p->made < p->o->count)) {
-        uint8_t value[LOAD_VALUE];
-        load_value_random(&p->random, value);
         p->sent[c->number * p->o->flight + c->made % p->o->flight] = now;
-        p->made++;
-        int r = c->proto->publish(c, (struct runnel_bytes){value, sizeof value}, err);
+        int r = publish_next(p, c, err);
         if (r < 0)
             return r;
     }
@@ -54,7 +60,7 @@ static int on_acked(struct load_conn *c, uint64_t serial, struct runnel_err *err
                        serial, c->done);
     load_tally_latency(&p->tally, load_now() - p->sent[c->number * p->o->flight + serial % p->o->flight]);
     c->done++;
-    p->tally.messages++;
+    p->tally.messages += p->o->join;
     return publish_more(c, err);
 }
 
@@ -62,7 +68,7 @@ static int turn(struct publishing *p, struct load_loop *l, int64_t deadline, str
     if (load_now() > deadline)
         return rn_fail(err, RUNNEL_ETIMEOUT,
                        "%" PRIu64 " s are over: %" PRIu64 " of %" PRIu64 " connections are open, %" PRIu64
-                       " of %" PRIu64 " publishes acknowledged",
+                       " of %" PRIu64 " observations acknowledged",
                        p->o->deadline, p->ready, p->o->clients, p->tally.messages, p->made);
     return load_turn(l, 100000000, err);
 }
@@ -91,6 +97,8 @@ int load_publish(const struct load_options *o, struct runnel_err *err) {
     struct load_loop l = {.epoll = -1};
     if (!o->proto || o->n_streams == 0 || (o->count == 0 && o->seconds == 0))
         return rn_fail(err, RUNNEL_EINVALID, "publish needs --proto, --stream, and --count or --seconds");
+    if (o->join > 1 && (!o->proto->join || o->count % o->join))
+        return rn_fail(err, RUNNEL_EINVALID, "--join: %s joins none, or --count is no multiple of it", o->proto->name);
     p.sent = calloc(o->clients * o->flight, sizeof *p.sent);
     if (!p.sent)
         return rn_fail(err, RUNNEL_ENOMEM, "no memory for the times of what is in flight");

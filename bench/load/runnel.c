@@ -5,7 +5,8 @@
  * The honest publish: one frame an observation, the node sets the time.
  */
 #include "base/err.h"
-#include "bench/load/proto.h"
+#include "bench/load/load.h"
+#include "bench/load/value.h"
 #include "data/block.h"
 #include "data/frame.h"
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #define GIVE_BACK (UINT64_C(1) << 20) /* received bytes after which credit is given back */
 
 /* What a connection remembers. */
+#define ENTRY (2u + LOAD_VALUE) /* bytes of an entry */
+
 struct mine {
     struct runnel_id stream;
     uint64_t next; /* seq that must come next in the follow */
@@ -47,19 +50,30 @@ static struct mine *mine_of(struct load_conn *c, struct runnel_err *err) {
     return m;
 }
 
-static int publish(struct load_conn *c, struct runnel_bytes value, struct runnel_err *err) {
-    uint8_t entry[64];
+/* An observation of a publish whose times the node sets: its delta is 0. */
+static size_t put_entry(uint8_t *p, const uint8_t *value) {
+    p[0] = 0;
+    p[1] = LOAD_VALUE;
+    memcpy(p + 2, value, LOAD_VALUE);
+    return ENTRY;
+}
+
+static int join(struct load_conn *c, const uint8_t *values, size_t n, struct runnel_err *err) {
+    uint8_t entries[LOAD_JOIN * ENTRY];
+    size_t used = 0;
     const struct mine *m = mine_of(c, err);
     if (!m)
         return -RUNNEL_EINVALID;
-    if (value.n > sizeof entry - 2)
-        return rn_fail(err, RUNNEL_ETOOBIG, "a value of %zu bytes", value.n);
-    entry[0] = 0; /* delta */
-    entry[1] = (uint8_t)value.n;
-    memcpy(entry + 2, value.p, value.n);
-    int r = rn_frame_publish(&c->out, ++c->made, &m->stream, RN_PUBLISH_NOW, 0, 0,
-                             (struct runnel_bytes){entry, value.n + 2});
+    for (size_t i = 0; i < n && i < LOAD_JOIN; i++)
+        used += put_entry(entries + used, values + i * LOAD_VALUE);
+    int r =
+        rn_frame_publish(&c->out, ++c->made, &m->stream, RN_PUBLISH_NOW, 0, 0, (struct runnel_bytes){entries, used});
     return r < 0 ? rn_fail(err, -r, "no publish") : 0;
+}
+
+static int publish(struct load_conn *c, struct runnel_bytes value, struct runnel_err *err) {
+    return value.n == LOAD_VALUE ? join(c, value.p, 1, err)
+                                 : rn_fail(err, RUNNEL_EINVALID, "a value of %zu bytes", value.n);
 }
 
 static int read_all(struct load_conn *c, uint64_t count, struct runnel_err *err) {
@@ -133,5 +147,10 @@ static long take(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_
     return r < 0 ? r : used;
 }
 
-const struct load_proto load_runnel = {
-    .name = "runnel", .hello = hello, .publish = publish, .cast = publish, .read = read_all, .take = take};
+const struct load_proto load_runnel = {.name = "runnel",
+                                       .hello = hello,
+                                       .publish = publish,
+                                       .join = join,
+                                       .cast = publish,
+                                       .read = read_all,
+                                       .take = take};

@@ -12,18 +12,20 @@ from process import check
 
 SECONDS = 3
 FLIGHT = 1000
+JOIN = 100  # observations in one publish of ingest.joined, as a client may do that has many to say at once
 
 
-def measure(env, server, stream):
-    sample = env.rate(server, "publish", server.proto, [stream], flight=FLIGHT, seconds=env.seconds(SECONDS))
+def measure(env, server, stream, join=1):
+    options = {"join": join} if join > 1 else {}
+    sample = env.rate(server, "publish", server.proto, [stream], flight=FLIGHT // join, seconds=env.seconds(SECONDS), **options)
     kept = server.ask("XLEN", stream) if server.proto == "redis" else server.count(stream)
     check(kept == sample.more["messages"], server.name, "keeps", kept, "of", sample.more["messages"])
     return sample
 
 
-def runnel(env):
+def runnel(env, join=1):
     with Runnel(env) as node:
-        return measure(env, node, node.create("s")[0])
+        return measure(env, node, node.create("s")[0], join)
 
 
 def redis(env):
@@ -37,5 +39,6 @@ def jetstream(env):
 
 
 def rows(env):
-    yield Row("ingest", "/s", {"runnel": lambda: runnel(env), "redis": lambda: redis(env), "jetstream": lambda: jetstream(env)},
-              ("runnel", "redis", "nats"))
+    peers = {"redis": lambda: redis(env), "jetstream": lambda: jetstream(env)}
+    yield Row("ingest", "/s", dict({"runnel": lambda: runnel(env)}, **peers), ("runnel", "redis", "nats"))
+    yield Row("ingest.joined", "/s", dict({"runnel": lambda: runnel(env, JOIN)}, **peers), ("runnel", "redis", "nats"))

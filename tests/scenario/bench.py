@@ -71,6 +71,25 @@ def publishes_into_a_node(f):
         equal(node.count(streams[2]) - kept[2], said["messages"])
 
 
+def joins_and_reads(f):
+    node = Node(f, "one")
+    with nodes(node):
+        stream = node.create("s")
+        there = ("--proto", "runnel", "--to", node.address, "--stream", stream)
+        for join, flight in ((2, 1), (256, 3)):
+            said = measured("publish", *there, "--join", join, "--flight", flight, "--count", 10 * join)
+            equal(said["messages"], 10 * join)
+        equal(node.count(stream), 20 + 2560)
+        code, _, err = load("publish", *there, "--join", 3, "--count", 10)
+        equal(code, 2)
+        check("no multiple" in err, err)
+        for clients in (1, 3):
+            said = load("read", *there, "--clients", clients, "--count", 2580)[1]
+            equal(said["messages"], 2580 * clients)
+        code, _, err = load("read", *there, "--count", 2581, "--deadline", 1)
+        equal(code, 1, "there is one less")
+
+
 def says_what_the_node_refuses(f):
     node = Node(f, "one")
     with nodes(node):
@@ -276,7 +295,7 @@ def ends_without_a_trace(_):
                     p.communicate()
 
 
-main([words_of_load, publishes_into_a_node, says_what_the_node_refuses, writes_to_the_disk,
+main([words_of_load, publishes_into_a_node, joins_and_reads, says_what_the_node_refuses, writes_to_the_disk,
       publishes_into("redis", redis_answer, [(b"-ERR full\r\n", "ERR full"), (b"?\r\n", "not understood")]),
       publishes_into("nats", nats_answer, [(b'{"error":{"code":503}}', "503"), (b"{}", "nats says")]),
       words_of_run, a_row_and_its_table, ends_without_a_trace])
