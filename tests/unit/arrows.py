@@ -20,9 +20,9 @@ ARROWS = {
     'client': ['include', 'core/base', 'core/data'],
     'tool': ['include', 'core/base', 'core/data', 'client'],
     'plugins': ['include', 'core/base'],
-    'examples': ['include', 'core/base', 'client'],
+    'examples': ['include'],
     'tests': ['include', 'core', 'daemon', 'sim', 'client', 'tool', 'plugins'],
-    'bench': ['include', 'core', 'daemon', 'sim', 'client', 'tool', 'plugins'],
+    'bench': ['include', 'core/base', 'core/data'],
 }
 
 # One plugin never includes another: below this folder each KIND/NAME is a folder of its own, except KIND/common,
