@@ -7,12 +7,13 @@ import re
 import shutil
 import subprocess
 
-from tap import SRC, Skip, check, equal, main, runneld
+from tap import BUILD, SRC, Skip, check, equal, main, runneld
 
 KINDS = ("storage", "transport", "discovery", "sync", "service")
 CONF = os.path.join(SRC, "doc/man/runneld.conf.5")
 DAEMON = os.path.join(SRC, "doc/man/runneld.8")
 LIBRARY = os.path.join(SRC, "doc/man/runnel.3")
+PLUGIN = os.path.join(SRC, "doc/man/runnel-plugin.3")
 
 
 def lines(path):
@@ -116,12 +117,51 @@ def calls_of_the_library(f):
     equal(found, wanted, LIBRARY)
 
 
+def names_of(header):
+    """What a header declares: structs with members, enums and their values, macros, calls of its structs, callbacks."""
+    with open(os.path.join(SRC, "include/runnel", header)) as h:
+        text = re.sub(r"/\*.*?\*/", "", h.read(), flags=re.S)
+    found = set(re.findall(r"\bRUNNEL_\w+", text)) - set(re.findall(r"#define (RUNNEL_\w+_H)\b", text))
+    for pattern in (r"\bstruct (runnel_\w+)\s*\{", r"\benum (runnel_\w+)\s*\{", r"\(\*(\w+)\)\("):
+        found |= set(re.findall(pattern, text))
+    return found
+
+
+def names_of_the_headers(f):
+    """Each name that a public header declares stands in a page of section 3."""
+    library, plugin = "\n".join(lines(LIBRARY)), "\n".join(lines(PLUGIN))
+    headers = sorted(os.listdir(os.path.join(SRC, "include/runnel")))
+    seen = 0
+    for header in headers:
+        if not header.endswith(".h") or header == "runnel.h":  # which has but the others
+            continue
+        page = library if header in ("client.h", "easy.h") else plugin if header != "types.h" else library + plugin
+        names = names_of(header) - {"RUNNEL_API"}
+        seen += len(names)
+        missing = [n for n in sorted(names) if not re.search(r"(?<![\w-])%s(?!\w)" % n, page)]
+        equal(missing, [], header + " has what no page tells of")
+    check(seen > 120, "only", seen, "names were found")
+
+
+def symbols_of_the_library(f):
+    """What the shared object gives out is what the headers declare: nothing is hidden from people, or them from it."""
+    nm = subprocess.run(["nm", "-D", "--defined-only", os.path.join(BUILD, ".libs/librunnel.so")], capture_output=True,
+                        text=True, check=True)
+    given = {line.split()[-1] for line in nm.stdout.splitlines() if " T " in line}
+    declared = set()
+    for header in ("client.h", "easy.h"):
+        with open(os.path.join(SRC, "include/runnel", header)) as h:
+            declared |= set(re.findall(r"^RUNNEL_API [\w *]+?(\w+)\(", h.read(), re.M))
+    equal(sorted(given), sorted(declared))
+
+
 def lint(f):
     mandoc = shutil.which("mandoc")
     if mandoc is None:
         raise Skip("mandoc is not installed")
-    p = subprocess.run([mandoc, "-Tlint", "-W", "warning", CONF, DAEMON, LIBRARY], capture_output=True, text=True)
+    p = subprocess.run([mandoc, "-Tlint", "-W", "warning", CONF, DAEMON, LIBRARY, PLUGIN], capture_output=True, text=True)
     equal((p.returncode, p.stdout), (0, ""))
 
 
-main([options_of_plugins, words_of_the_config, options_of_the_command_line, exit_codes, calls_of_the_library, lint])
+main([options_of_plugins, words_of_the_config, options_of_the_command_line, exit_codes, calls_of_the_library,
+      names_of_the_headers, symbols_of_the_library, lint])
