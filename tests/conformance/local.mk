@@ -61,6 +61,13 @@ tests_conformance_storage_suite_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 tests_conformance_storage_suite_LDADD = $(CONFORMANCE_LIBS)
 # Its malloc, write and sync calls must be seen by the library that a plugin brings: hence -export-dynamic.
 tests_conformance_storage_suite_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+# How fast a plugin is and how much room it needs, for people: it is no test.
+check_PROGRAMS += tests/conformance/storage/measure
+tests_conformance_storage_measure_SOURCES = tests/conformance/storage/measure.c \
+  tests/conformance/storage/store.h tests/conformance/storage/store.c \
+  tests/conformance/storage/ground.h tests/conformance/storage/ground.c
+tests_conformance_storage_measure_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
+tests_conformance_storage_measure_LDADD = $(CONFORMANCE_LIBS)
 dist_check_SCRIPTS += tests/conformance/storage/memory.sh tests/conformance/storage/bdb.sh
 EXTRA_DIST += tests/conformance/storage/bdb.lsan
 TESTS += tests/conformance/storage/memory.sh

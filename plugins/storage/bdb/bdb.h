@@ -79,10 +79,17 @@ void rn_bdb_env_close(struct rn_bdb *b);
 int rn_bdb_env_create(DB_ENV **env);
 /* Makes an environment handle that reports to `b`. 0, or what Berkeley DB returned. */
 int rn_bdb_env_make(struct rn_bdb *b, DB_ENV **env);
+/* Logs what Berkeley DB returned, unless it is 0. */
+void rn_bdb_log_failure(struct rn_bdb *b, int rc, const char *what);
+
+/* ---- log.c: the log's files ---- */
+
 /* After a synced commit: makes the directory entries of new log files durable. */
 int rn_bdb_settle_log(struct rn_bdb *b, struct runnel_err *err);
 /* Writes a checkpoint if one is due; a failure is logged and it stays due. */
 void rn_bdb_checkpoint(struct rn_bdb *b);
+/* After everything has been closed: cuts off the zeros with which the newest file was filled in advance. */
+void rn_bdb_log_trim(const struct rn_bdb *b);
 
 /* ---- fail.c: what failures mean ---- */
 

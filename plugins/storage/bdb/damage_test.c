@@ -456,7 +456,7 @@ static void flipped_bits_never_crash(void **state) {
     uint64_t seed = 20261122;
     place_init(&model);
     place_fill(&model);
-    long pages = size_of(&model, "records.db") / 4096;
+    long pages = size_of(&model, "records.db") / 1024, log = size_of(&model, LOG);
     for (unsigned k = 0; k < FLIPS; k++) {
         struct place p;
         place_init(&p);
@@ -465,9 +465,9 @@ static void flipped_bits_never_crash(void **state) {
         copy_file(&model, &p, LOG);
         /* A third each: heads of pages, anywhere in the pages, the part of the log that is used. */
         const char *file = k % 3 == 2 ? LOG : "records.db";
-        long at = k % 3 == 0   ? (long)next_random(&seed) % pages * 4096 + (long)(next_random(&seed) % 64)
-                  : k % 3 == 1 ? (long)next_random(&seed) % (pages * 4096)
-                               : (long)next_random(&seed) % 900000;
+        long at = k % 3 == 0   ? (long)next_random(&seed) % pages * 1024 + (long)(next_random(&seed) % 64)
+                  : k % 3 == 1 ? (long)next_random(&seed) % (pages * 1024)
+                               : (long)next_random(&seed) % log;
         flip(&p, file, at, next_random(&seed) % 8);
         int code = place_open(&p);
         assert_true(code == 0 || code == RUNNEL_EDAMAGED);

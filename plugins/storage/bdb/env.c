@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * env.c — the Berkeley DB environment and its database: opened, closed, checkpoints.
+ * env.c — the Berkeley DB environment and its database: opened and closed.
  * May touch: Berkeley DB, the instance's own directory.
  */
 #include "base/err.h"
 #include "plugins/storage/bdb/bdb.h"
 #include <errno.h>
-#include <stdlib.h>
 
-#define PAGE_SIZE 4096u
-#define LOG_FILE_BYTES (8u << 20)
-#define CHECKPOINT_BYTES (4u << 20)
+/* A block of 256 small observations is 4 to 6 KiB, and what is longer than a quarter of a page has pages of its
+ * own: small ones leave little of the last one empty. None is larger than what a disk writes as a whole, nor does
+ * one cross a block of the file system. A store that was made with another size keeps it. */
+#define PAGE_SIZE 1024u
+/* One whole file stays after an orderly end. */
+#define LOG_FILE_BYTES (1u << 20)
+#define LOG_BUFFER_BYTES (256u << 10)
 
 /* ---- opening ---- */
 
@@ -30,7 +33,12 @@ static int configure(struct rn_bdb *b, struct runnel_err *err) {
     if (rc == 0)
         rc = b->env->set_lg_max(b->env, LOG_FILE_BYTES);
     if (rc == 0)
+        rc = b->env->set_lg_bsize(b->env, LOG_BUFFER_BYTES);
+    if (rc == 0)
         rc = b->env->log_set_config(b->env, DB_LOG_AUTO_REMOVE, 1);
+    /* New files are filled with zeros: a sync of blocks that are there already need not write where they are. */
+    if (rc == 0)
+        rc = b->env->log_set_config(b->env, DB_LOG_ZERO, 1);
     if (rc == ENOMEM)
         return rn_fail(err, RUNNEL_ENOMEM, "making an environment in %s: out of memory", b->dir);
     return rc == 0 ? 0
@@ -64,7 +72,7 @@ int rn_bdb_env_open(struct rn_bdb *b, struct runnel_err *err) {
 
 /* ---- closing ---- */
 
-static void log_failure(struct rn_bdb *b, int rc, const char *what) {
+void rn_bdb_log_failure(struct rn_bdb *b, int rc, const char *what) {
     struct runnel_err err;
     if (rc == 0 || b->trial)
         return;
@@ -75,52 +83,13 @@ static void log_failure(struct rn_bdb *b, int rc, const char *what) {
 void rn_bdb_env_close(struct rn_bdb *b) {
     if (b->db) {
         if (!b->broken) /* then the next start has nothing to recover */
-            log_failure(b, b->env->txn_checkpoint(b->env, 0, 0, 0), "writing the last checkpoint");
+            rn_bdb_log_failure(b, b->env->txn_checkpoint(b->env, 0, 0, 0), "writing the last checkpoint");
         /* The log has everything that is committed: nothing need be written back, least of all a failed cache. */
-        log_failure(b, b->db->close(b->db, DB_NOSYNC), "closing " RN_BDB_RECORDS);
+        rn_bdb_log_failure(b, b->db->close(b->db, DB_NOSYNC), "closing " RN_BDB_RECORDS);
     }
     if (b->env)
-        log_failure(b, b->env->close(b->env, 0), "closing the environment");
+        rn_bdb_log_failure(b, b->env->close(b->env, 0), "closing the environment");
     b->db = NULL;
     b->env = NULL;
     b->log_file = 0;
-}
-
-/* ---- the log and its checkpoints ---- */
-
-int rn_bdb_settle_log(struct rn_bdb *b, struct runnel_err *err) {
-    DB_LOG_STAT *stat;
-    int rc = b->env->log_stat(b->env, &stat, 0);
-    if (rc != 0)
-        return rn_bdb_fail(b, rc, "asking for the state of the log", err);
-    uint32_t file = stat->st_cur_file;
-    uint64_t since = ((uint64_t)stat->st_wc_mbytes << 20) + stat->st_wc_bytes;
-    b->note.file = file;
-    b->note.at = stat->st_cur_offset;
-    free(stat);
-    b->checkpoint_due = since >= CHECKPOINT_BYTES;
-    if (file == b->log_file)
-        return 0;
-    rc = rn_bdb_sync_dir(b->dir, err);
-    if (rc == 0)
-        b->log_file = file;
-    return rc;
-}
-
-/* A disk without room for it gets the ballast's. */
-void rn_bdb_checkpoint(struct rn_bdb *b) {
-    if (!b->checkpoint_due || b->broken)
-        return;
-    b->said[0] = 0;
-    b->no_memory = false;
-    int rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
-    if (rn_bdb_is_full(rc) && rn_bdb_ballast_drop(b)) {
-        rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
-        rn_bdb_ballast_hold(b);
-    }
-    if (rc != 0 && !b->unwritten)
-        log_failure(b, rc, "writing a checkpoint");
-    b->unwritten = rc != 0;
-    /* Failed: the next commit makes it due again. */
-    b->checkpoint_due = false;
 }

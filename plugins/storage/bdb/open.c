@@ -87,6 +87,7 @@ void rn_bdb_close(struct rn_bdb *b) {
     bool open = b->db != NULL;
     rn_bdb_env_close(b);
     if (open && !b->broken) {
+        rn_bdb_log_trim(b);
         b->note.state = RN_BDB_CLOSED;
         b->note.early_end = 0;
         rewrite_note(b);

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Up to here each start looks at all pages: some 0.2 s. Beyond, only one after a failure does. */
+/* Up to here each start looks at all pages: some 0.6 s. Beyond, only one after a failure does. */
 #define SMALL_BYTES (64 << 20)
 #define EARLY_ENDS 3u /* so many processes that died soon after their start are a failure, too */
 
