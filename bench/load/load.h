@@ -28,6 +28,6 @@ struct load_options {
 
 /* A mode measures once and prints one JSON object. */
 typedef int load_mode(const struct load_options *o, struct runnel_err *err);
-load_mode load_publish, load_read, load_disk;
+load_mode load_publish, load_read, load_fanout, load_idle, load_disk;
 
 #endif

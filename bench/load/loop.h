@@ -43,6 +43,8 @@ struct load_loop {
     int epoll;
     struct load_conn *conns;
     unsigned n_conns;
+    int64_t now;   /* when something was read last */
+    uint8_t *room; /* what is read goes here; a connection keeps only the rest of a message */
 };
 
 /* Opens `n` connections to `address` (unix:///path or tcp://host:port), all with the same protocol and calls;

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "Usage: load MODE [--proto runnel|redis|nats] --to ADDRESS [OPTION VALUE]...\n"
+static const char usage[] = "Usage: load MODE [--proto runnel|redis|nats|mqtt] --to ADDRESS [OPTION VALUE]...\n"
                             "Modes:\n"
                             "  publish   publishes, each acknowledged\n"
                             "  read      reads --count values of a stream from the beginning\n"
+                            "  fanout    publishes to --clients readers of one stream\n"
+                            "  idle      has --clients readers that wait, until standard input ends\n"
                             "  disk      appends to the file ADDRESS, an fdatasync each\n"
                             "Options:\n"
                             "  --stream NAME   stream id, key or subject; several: one a client, in turn\n"
@@ -29,9 +31,10 @@ static const char usage[] = "Usage: load MODE [--proto runnel|redis|nats] --to A
 static const struct {
     const char *name;
     load_mode *run;
-} modes[] = {{"publish", load_publish}, {"read", load_read}, {"disk", load_disk}};
+} modes[] = {
+    {"publish", load_publish}, {"read", load_read}, {"fanout", load_fanout}, {"idle", load_idle}, {"disk", load_disk}};
 
-static const struct load_proto *const protos[] = {&load_runnel, &load_redis, &load_nats};
+static const struct load_proto *const protos[] = {&load_runnel, &load_redis, &load_nats, &load_mqtt};
 
 static int number(const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *v,
                   struct runnel_err *err) {
