@@ -14,6 +14,7 @@ libdaemon_la_SOURCES = \
   daemon/info.c daemon/info.h \
   daemon/loader.c daemon/loader.h \
   daemon/marker.c daemon/marker.h \
+  daemon/openfiles.c daemon/openfiles.h \
   daemon/sink.c daemon/sink.h \
   daemon/sync.c daemon/sync.h
 libdaemon_la_CPPFLAGS = $(DAEMON_CPPFLAGS)

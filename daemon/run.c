@@ -7,6 +7,7 @@
 #include "daemon/datadir.h"
 #include "daemon/env.h"
 #include "daemon/identity.h"
+#include "daemon/openfiles.h"
 #include "node/node.h"
 
 #include <event2/event.h>
@@ -220,6 +221,7 @@ enum rn_exit rn_run(const struct rn_conf *conf, const struct rn_registry *regist
     struct run r = {.conf = conf, .registry = registry, .log = log, .lock = -1, .exit = RN_EXIT_OK};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)umask(077);
+    rn_open_files(log);
     (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail for a valid signal */
     enum rn_exit code = live(&r);
     end(&r);

@@ -26,10 +26,22 @@ struct fanout {
     int64_t *sent; /* when: a ring */
 };
 
-/* Connection 0 publishes, the others read. */
+/* One who asks for all that there is, and more, and takes nothing of it. */
+static int go_deaf(struct load_conn *c, struct runnel_err *err) {
+    struct fanout *f = c->mode;
+    int r = c->proto->read(c, UINT64_C(1) << 40, err);
+    if (r == 0)
+        r = load_deafen(c, err);
+    f->ready++;
+    return r;
+}
+
+/* Connection 0 publishes, the others read; the last ones do not. */
 static int on_ready(struct load_conn *c, struct runnel_err *err) {
     struct fanout *f = c->mode;
     int first = c->done == 0;
+    if (c->number > f->readers)
+        return go_deaf(c, err);
     if (c->number == 0 || !first) {
         f->ready++;
         c->done = 0;
@@ -85,14 +97,14 @@ static int turn(struct fanout *f, struct load_loop *l, int64_t wait, int64_t dea
         return rn_fail(err, RUNNEL_ETIMEOUT,
                        "%" PRIu64 " s are over: %" PRIu64 " of %" PRIu64 " connections are ready, %" PRIu64
                        " of %" PRIu64 " messages have come",
-                       f->o->deadline, f->ready, f->readers + 1, f->tally.messages, f->made * f->readers);
+                       f->o->deadline, f->ready, f->readers + f->o->deaf + 1, f->tally.messages, f->made * f->readers);
     return load_turn(l, wait, err);
 }
 
 static int measure(struct fanout *f, struct load_loop *l, struct runnel_err *err) {
     int64_t deadline = load_now() + (int64_t)f->o->deadline * 1000000000, wait = 0;
     int r = 0;
-    while (r == 0 && f->ready < f->readers + 1)
+    while (r == 0 && f->ready < f->readers + f->o->deaf + 1)
         r = turn(f, l, 100000000, deadline, err);
     load_tally_begin(&f->tally);
     f->until = f->tally.began + (int64_t)f->o->seconds * 1000000000;
@@ -111,10 +123,13 @@ int load_fanout(const struct load_options *o, struct runnel_err *err) {
     struct load_loop l = {.epoll = -1};
     if (!o->proto || !o->proto->cast || !o->proto->subscribe || o->n_streams != 1 || o->seconds == 0)
         return rn_fail(err, RUNNEL_EINVALID, "fanout needs --proto, one --stream, and --seconds");
+    if (o->deaf && !o->proto->read)
+        return rn_fail(err, RUNNEL_EINVALID, "--deaf: %s cannot read from the beginning", o->proto->name);
     f.sent = calloc(REMEMBERED, sizeof *f.sent);
     if (!f.sent)
         return rn_fail(err, RUNNEL_ENOMEM, "no memory for the times of what is under way");
-    int r = load_open(&l, (unsigned)o->clients + 1, o->to, o->proto, &calls, &f, o->streams, o->n_streams, err);
+    int r =
+        load_open(&l, (unsigned)(o->clients + o->deaf) + 1, o->to, o->proto, &calls, &f, o->streams, o->n_streams, err);
     f.publisher = l.conns;
     if (r == 0)
         r = measure(&f, &l, err);

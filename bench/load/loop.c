@@ -184,6 +184,11 @@ int load_flush(struct load_conn *c, struct runnel_err *err) {
     return watch(c, EPOLL_CTL_MOD, err);
 }
 
+int load_deafen(struct load_conn *c, struct runnel_err *err) {
+    int r = load_flush(c, err);
+    return r < 0 ? r : watch(c, EPOLL_CTL_DEL, err);
+}
+
 /* Hands whole messages to the protocol; returns how many bytes they had. */
 static ssize_t take_all(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
     size_t at = 0;

@@ -60,6 +60,9 @@ int load_turn(struct load_loop *l, int64_t wait, struct runnel_err *err);
 /* Sends what stands in c->out, as much as the socket takes; the rest follows by itself. */
 int load_flush(struct load_conn *c, struct runnel_err *err);
 
+/* Sends what stands in c->out and never reads again. */
+int load_deafen(struct load_conn *c, struct runnel_err *err);
+
 int64_t load_now(void); /* ns of the monotonic clock */
 int64_t load_cpu(void); /* ns of processor that this process has used */
 
