@@ -197,6 +197,11 @@ static void again(void *ctx) {
     w->conf.again(w->conf.again_arg);
 }
 
+static void reload(void *ctx) {
+    const struct rn_world *w = ctx;
+    w->conf.reload(w->conf.reload_arg);
+}
+
 static int sign(void *ctx, const char *purpose, const void *p, size_t n, uint8_t sig[RN_SIGNATURE]) {
     const struct rn_world *w = ctx;
     return rn_sign(w->conf.pair, purpose, p, n, sig);
@@ -266,6 +271,7 @@ static void fill_env(struct rn_world *w) {
         .loop = loop,
         .dir = rn_world_dir,
         .again = again,
+        .reload = reload,
         .marker = marker,
         .identity_used = identity_used,
         .identity_new = !w->conf.identity_used,

@@ -19,6 +19,8 @@ struct rn_world_conf {
     const struct rn_log *log;
     runnel_fn *again; /* the node wants to be stopped and started anew */
     void *again_arg;
+    runnel_fn *reload; /* the node is asked to have its config read again */
+    void *reload_arg;
 };
 
 /* NULL and why. */

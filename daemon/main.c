@@ -110,7 +110,8 @@ static int set_log(struct rn_log *log, const struct command *c, const struct rn_
     return -1;
 }
 
-static int with_config(const struct command *c, struct rn_conf *conf, struct rn_registry *r) {
+static int with_config(const struct command *c, struct rn_conf **checked, struct rn_registry *r) {
+    struct rn_conf *conf = *checked;
     struct runnel_err err = {0};
     struct rn_sink sink;
     struct rn_log log;
@@ -127,7 +128,8 @@ static int with_config(const struct command *c, struct rn_conf *conf, struct rn_
     if (set_log(&log, c, conf) != 0)
         return RN_EXIT_USAGE;
     if (!c->test)
-        return (int)rn_run(conf, r, &log);
+        return (int)rn_run(
+            &(struct rn_run_conf){.file = c->config, .conf = checked, .registry = r, .log = &log, .levels = c->log});
     (void)printf("%s: ok\n", c->config);
     return print("");
 }
@@ -138,7 +140,7 @@ static int configured(const struct command *c, struct rn_registry *r) {
         (void)fputs("runneld: no memory\n", stderr);
         return RN_EXIT_START;
     }
-    int code = with_config(c, conf, r);
+    int code = with_config(c, &conf, r);
     rn_conf_free(conf);
     return code;
 }

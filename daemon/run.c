@@ -4,15 +4,19 @@
  */
 #include "daemon/run.h"
 
+#include "base/err.h"
 #include "daemon/datadir.h"
 #include "daemon/env.h"
 #include "daemon/identity.h"
-#include "daemon/openfiles.h"
+#include "daemon/limits.h"
+#include "daemon/manager.h"
+#include "daemon/reread.h"
 #include "node/node.h"
 
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,10 +24,13 @@
 #define N_SIGNALS 3u
 
 struct run {
-    const struct rn_conf *conf;
-    const struct rn_registry *registry;
-    const struct rn_log *log;
+    const struct rn_run_conf *with;
+    struct rn_log *log;
+    char *data, *identity_file; /* no reload changes them */
     int lock;
+    struct rn_manager manager;
+    struct event *reload;
+    int reload_due; /* asked for while the node started */
     struct rn_pair pair;
     struct rn_identity_state identity;
     struct rn_world *world;
@@ -56,6 +63,8 @@ static void stopped(void *arg, const struct runnel_err *err) {
 
 static void stop(struct run *r) {
     r->stopping = 1;
+    if (!r->again)
+        rn_manager_stopping(&r->manager, (*r->with->conf)->stop_timeout);
     rn_node_stop(r->node, stopped, r);
 }
 
@@ -93,11 +102,79 @@ static void on_failure(void *arg, const struct runnel_err *err) {
     stop(r);
 }
 
+/* ---- another config ---- */
+
+/* The levels of the config are its own matter: the log is the daemon's. */
+static void take_levels(struct run *r) {
+    struct runnel_err err = {0};
+    if (r->with->levels == NULL && rn_log_spec(r->log, (*r->with->conf)->log, &err) != 0)
+        rn_log(r->log, RUNNEL_ERROR, "daemon", "node.log: %s", err.msg); /* the check of the config lets none through */
+}
+
+static void log_lines(const struct run *r, int level, const char *before, const char *text) {
+    for (size_t n; *text != 0; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        rn_log(r->log, level, "daemon", "%s%.*s", before, (int)n, text);
+    }
+}
+
+/* Reads the files again, and has the node take them over or refuse them. */
+static int reload(struct run *r, struct rn_buf *told) {
+    struct rn_conf *conf = NULL;
+    int rc = rn_reread(r->with->file, r->with->registry, &conf, told);
+    if (rc != 0) {
+        const char *errors = rn_buf_cstr(told);
+        rn_node_reload_refused(r->node, errors != NULL ? errors : "out of memory");
+        return rc;
+    }
+    rc = rn_node_reload(r->node, conf, told);
+    if (rc != 0) {
+        rn_conf_free(conf);
+        return rc;
+    }
+    rn_conf_free(*r->with->conf);
+    *r->with->conf = conf;
+    take_levels(r);
+    return 0;
+}
+
+static void on_reload(evutil_socket_t fd, short what, void *arg) {
+    struct run *r = arg;
+    struct rn_buf told;
+    (void)fd;
+    (void)what;
+    if (r->stopping || r->node == NULL)
+        return;
+    if (!r->ready) {
+        r->reload_due = 1;
+        return;
+    }
+    rn_buf_init(&told, RN_REREAD_TOLD);
+    rn_manager_reloading(&r->manager);
+    int rc = reload(r, &told);
+    const char *text = rn_buf_cstr(&told);
+    if (rc != 0)
+        log_lines(r, RUNNEL_ERROR, "the config is not taken over: ", text != NULL ? text : "out of memory");
+    else if (text != NULL && *text != 0)
+        log_lines(r, RUNNEL_NOTICE, "config taken over: ", text);
+    else
+        rn_log(r->log, RUNNEL_NOTICE, "daemon", "config taken over: nothing has changed");
+    rn_manager_ready(&r->manager, rc == 0 ? "ready" : "ready; a changed config was refused: see the log");
+    rn_buf_free(&told);
+}
+
+/* The node is asked by an admin; it must not be called from here. */
+static void ask_reload(void *arg) {
+    struct run *r = arg;
+    event_active(r->reload, EV_TIMEOUT, 0);
+}
+
 static void on_hangup(evutil_socket_t sig, short what, void *arg) {
-    const struct run *r = arg;
+    struct run *r = arg;
     (void)sig;
     (void)what;
-    rn_log(r->log, RUNNEL_WARN, "daemon", "SIGHUP: reload is not supported yet: restart runneld for a changed config");
+    rn_log(r->log, RUNNEL_NOTICE, "daemon", "reading the config again (SIGHUP)");
+    event_active(r->reload, EV_TIMEOUT, 0);
 }
 
 /* ---- the start ---- */
@@ -122,6 +199,10 @@ static void ready(void *arg, const struct runnel_err *err) {
         if (*s == '\n')
             *s = s[1] != 0 ? ' ' : 0;
     rn_log(r->log, RUNNEL_NOTICE, "daemon", "ready%s%s", addresses[0] != 0 ? ", at " : ", at no address", addresses);
+    rn_manager_ready(&r->manager, "ready");
+    if (r->reload_due)
+        ask_reload(r);
+    r->reload_due = 0;
 }
 
 static void turn(void *node) {
@@ -144,14 +225,14 @@ static int add_signals(struct run *r) {
 /* The data directory and the identity; logs who we are. */
 static int open_data(struct run *r, struct runnel_err *err) {
     char id[2 * RN_KEY + 1];
-    int rc = rn_datadir_open(r->conf->data, &r->lock, err);
+    int rc = rn_datadir_open(r->data, &r->lock, err);
     if (rc == 0)
-        rc = rn_identity(r->conf->identity, &r->pair, &r->identity, err);
+        rc = rn_identity(r->identity_file, &r->pair, &r->identity, err);
     if (rc != 0)
         return rc;
     hex(&r->pair.id, id);
     if (r->identity.made)
-        rn_log(r->log, RUNNEL_NOTICE, "daemon", "made a new identity: %s", r->conf->identity);
+        rn_log(r->log, RUNNEL_NOTICE, "daemon", "made a new identity: %s", r->identity_file);
     rn_log(r->log, RUNNEL_NOTICE, "daemon", "node %s", id);
     return 0;
 }
@@ -160,7 +241,8 @@ static int open_data(struct run *r, struct runnel_err *err) {
 static enum rn_exit serve(struct run *r) {
     struct runnel_err err = {0};
     r->ready = r->stopping = r->again = 0;
-    if (rn_node_new(rn_world_env(r->world), r->conf, r->registry, &r->pair.id, &r->node, &err) != 0)
+    rn_manager_starting(&r->manager);
+    if (rn_node_new(rn_world_env(r->world), *r->with->conf, r->with->registry, &r->pair.id, &r->node, &err) != 0)
         return cannot_start(r, &err);
     rn_world_serve(r->world, turn, r->node);
     rn_world_on_failure(r->world, on_failure, r);
@@ -181,22 +263,32 @@ static void bury(struct run *r) {
 
 static enum rn_exit live(struct run *r) {
     struct runnel_err err = {0};
+    r->data = strdup((*r->with->conf)->data);
+    r->identity_file = strdup((*r->with->conf)->identity);
+    if (r->data == NULL || r->identity_file == NULL) {
+        (void)rn_fail(&err, RUNNEL_ENOMEM, "out of memory");
+        return cannot_start(r, &err);
+    }
     if (open_data(r, &err) != 0)
         return cannot_start(r, &err);
     struct rn_world_conf wc = {.pair = &r->pair,
-                               .data = r->conf->data,
-                               .identity = r->conf->identity,
+                               .data = r->data,
+                               .identity = r->identity_file,
                                .identity_used = r->identity.used,
                                .log = r->log,
                                .again = start_anew,
-                               .again_arg = r};
+                               .again_arg = r,
+                               .reload = ask_reload,
+                               .reload_arg = r};
     r->world = rn_world_new(&wc, &err);
     if (r->world == NULL)
         return cannot_start(r, &err);
-    if (add_signals(r) != 0) {
+    r->reload = evtimer_new(rn_world_base(r->world), on_reload, r);
+    if (r->reload == NULL || add_signals(r) != 0) {
         rn_log(r->log, RUNNEL_ERROR, "daemon", "cannot start: no signal handlers");
         return RN_EXIT_START;
     }
+    rn_manager_attach(&r->manager, rn_world_base(r->world));
     enum rn_exit code = serve(r);
     while (r->again && code == RN_EXIT_OK) {
         bury(r);
@@ -211,18 +303,24 @@ static void end(struct run *r) {
     for (size_t i = 0; i < N_SIGNALS; i++)
         if (r->signals[i] != NULL)
             event_free(r->signals[i]);
+    if (r->reload != NULL)
+        event_free(r->reload);
+    rn_manager_close(&r->manager);
     rn_world_free(r->world);
     rn_pair_wipe(&r->pair);
+    free(r->data);
+    free(r->identity_file);
     if (r->lock >= 0)
         (void)close(r->lock); /* gives the lock back */
 }
 
-enum rn_exit rn_run(const struct rn_conf *conf, const struct rn_registry *registry, const struct rn_log *log) {
-    struct run r = {.conf = conf, .registry = registry, .log = log, .lock = -1, .exit = RN_EXIT_OK};
+enum rn_exit rn_run(const struct rn_run_conf *with) {
+    struct run r = {.with = with, .log = with->log, .lock = -1, .exit = RN_EXIT_OK};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)umask(077);
-    rn_open_files(log);
     (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail for a valid signal */
+    rn_limits_raise(r.log);
+    rn_manager_open(&r.manager, r.log);
     enum rn_exit code = live(&r);
     end(&r);
     return code;

@@ -10,7 +10,7 @@ unitdir = $(prefix)/lib/systemd/system
 unit_DATA = etc/runneld.service
 CLEANFILES += etc/runneld.service
 etc/runneld.service: etc/runneld.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) etc && sed 's|@sbindir[@]|$(sbindir)|g' $(srcdir)/etc/runneld.service.in > $@.tmp && mv $@.tmp $@
+	$(AM_V_GEN)$(MKDIR_P) etc && sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@bindir[@]|$(bindir)|g' $(srcdir)/etc/runneld.service.in > $@.tmp && mv $@.tmp $@
 
 # The config of the package stands beside one that was changed, as runneld.conf.new.
 install-data-hook: install-config

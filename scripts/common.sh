@@ -31,6 +31,7 @@ check  mandoc           command:mandoc             mandoc
 check  git              command:git                git
 check  mount            command:mount              mount, for a small disk that is full
 check  util-linux       command:unshare            unshare, for the same
+check  systemd          command:systemd-analyze    systemd-analyze, for the unit file
 check  xz-utils         command:xz                 xz
 bench  redis-server     command:redis-server       Redis 7
 bench  nats-server      command:nats-server        NATS server 2.9

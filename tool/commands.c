@@ -105,6 +105,10 @@ const struct rn_command rn_commands[] = {
      0, 0, rn_cmd_peers, {{NULL, NULL, NULL}}},
     {"plugins", "", "list the node's plugins and their instances", "Lists the plugins that are loaded, and the instances that the configuration makes of them.",
      0, 0, rn_cmd_plugins, {{NULL, NULL, NULL}}},
+    {"reload", "", "have the node read its configuration again",
+     "The node checks its configuration as runneld -t does and takes it over while it runs, all of it or nothing. Writes what has changed. "
+     "Where something is wrong, or needs a restart, that is written to standard error, nothing changes, and the exit status is 1.",
+     0, 0, rn_cmd_reload, {{NULL, NULL, NULL}}},
     {"help", "[COMMAND]", "tell about the tool or a command", "Without a command lists them all. With --json writes this table.",
      0, 1, rn_cmd_help, {{NULL, NULL, NULL}}},
     {NULL, NULL, NULL, NULL, 0, 0, NULL, {{NULL, NULL, NULL}}}};

@@ -259,6 +259,7 @@ int rn_cmd_head(struct rn_tool *t);
 int rn_cmd_verify(struct rn_tool *t);
 int rn_cmd_fsck(struct rn_tool *t);
 int rn_cmd_identity(struct rn_tool *t);
+int rn_cmd_reload(struct rn_tool *t);
 int rn_cmd_peers(struct rn_tool *t);
 int rn_cmd_plugins(struct rn_tool *t);
 int rn_cmd_help(struct rn_tool *t);

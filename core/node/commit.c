@@ -178,7 +178,7 @@ static void on_durable(void *arg, const struct runnel_err *err) {
     if (!rn_list_empty(&a->dirty))
         rn_task_run_soon(&a->node->loop, &a->task);
     else if (a->stopping)
-        rn_node_author_idle(a->node);
+        rn_drain_author_idle(a->node);
 }
 
 static void gather_parts(struct rn_author *a, struct rn_commit *c) {
@@ -233,5 +233,5 @@ void rn_commit_build(void *arg) {
     if (!rn_list_empty(&a->dirty))
         rn_task_run_soon(&a->node->loop, &a->task);
     else if (a->stopping)
-        rn_node_author_idle(a->node);
+        rn_drain_author_idle(a->node);
 }

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "node/conf_texts.h"
+#include "node/option.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,9 +101,9 @@ int rn_conf_check(struct rn_conf *c, struct rn_registry *r) {
 
 /* ---- asking ---- */
 
-const struct rn_section *rn_section_find(const struct rn_conf *c, uint32_t kind, const char *name) {
+struct rn_section *rn_section_find(const struct rn_conf *c, uint32_t kind, const char *name) {
     rn_list_for (it, &c->sections) {
-        const struct rn_section *s = rn_list_of(it, struct rn_section, link);
+        struct rn_section *s = rn_list_of(it, struct rn_section, link);
         if (s->kind == kind && strcmp(s->name, name) == 0)
             return s;
     }
@@ -138,4 +139,36 @@ const struct rn_section *rn_conf_sync_for(const struct rn_conf *c, const struct 
             return rule->sync;
     }
     return c->sync;
+}
+
+/* ---- comparing ---- */
+
+int rn_section_same(const struct rn_section *a, const struct rn_section *b) {
+    if (a->plugin != b->plugin)
+        return 0;
+    for (uint32_t i = 0; i < a->plugin->n_options; i++) {
+        const struct runnel_option o = rn_plugin_option(a->plugin, i);
+        if (!rn_option_same(&o, a->conf, b->conf))
+            return 0;
+    }
+    return 1;
+}
+
+static int same_text(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static int same_rule(const struct rn_stream_rule *a, const struct rn_stream_rule *b) {
+    return a->has_id == b->has_id && a->has_author == b->has_author && (!a->has_id || rn_id_equal(&a->id, &b->id)) &&
+           (!a->has_author || memcmp(a->author.b, b->author.b, sizeof a->author.b) == 0) &&
+           same_text(a->source, b->source) && same_text(a->stream, b->stream) && same_text(a->target, b->target) &&
+           strcmp(a->sync->name, b->sync->name) == 0;
+}
+
+int rn_conf_same_rules(const struct rn_conf *a, const struct rn_conf *b) {
+    const struct rn_list *x = a->streams.next, *y = b->streams.next;
+    for (; x != &a->streams && y != &b->streams; x = x->next, y = y->next)
+        if (!same_rule(rn_list_of(x, struct rn_stream_rule, link), rn_list_of(y, struct rn_stream_rule, link)))
+            return 0;
+    return x == &a->streams && y == &b->streams;
 }

@@ -45,6 +45,7 @@ struct rn_conf {
     const char *log;                  /* node.log: a spec for rn_log_spec; default "info" */
     const char *name;                 /* node.name: a free text for status; may be NULL */
     uint64_t unsent;                  /* node.unsent: bytes that may wait for one reader */
+    int64_t stop_timeout;             /* node.stop_timeout: ns that a stop may take for those who are served */
     const struct rn_section *storage; /* node.storage; may be left out when there is but one */
     const struct rn_section *sync;    /* the sync section "default", or the first; never NULL after rn_conf_check */
     struct rn_list sections;          /* in order of the texts */
@@ -71,6 +72,13 @@ const char *rn_conf_errors(struct rn_conf *c);
  * id are looked at). */
 const struct rn_section *rn_conf_sync_for(const struct rn_conf *c, const struct runnel_id *id,
                                           const struct rn_descriptor *d);
+
+/* Whether two sections give their plugin the same: the plugin, and every option. */
+int rn_section_same(const struct rn_section *a, const struct rn_section *b);
+/* Whether the rules of "streams" say the same. */
+int rn_conf_same_rules(const struct rn_conf *a, const struct rn_conf *b);
+/* The section of a kind and name; NULL: there is none. */
+struct rn_section *rn_section_find(const struct rn_conf *c, uint32_t kind, const char *name);
 
 /* Fills a plugin's conf from defaults and an object of options (NULL: defaults only) and asks the
  * plugin's own check, for callers without files (tests, the simulator). Free with rn_conf_fill_free. 0 or a negative

@@ -5,6 +5,7 @@
 #include "node/conf_texts.h"
 
 #include "base/log.h"
+#include "base/time.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,14 @@
 #define NAME_BYTES 128u
 #define LEVELS "levels such as \"info,session=debug\""
 
-static const char *const words[] = {"data", "identity", "log", "name", "storage", "unsent", NULL};
+static const char *const words[] = {"data", "identity", "log", "name", "stop_timeout", "storage", "unsent", NULL};
 
 /* The least is what a session needs to have two frames under way. */
 static const struct runnel_option unsent = {
     .name = "unsent", .type = RUNNEL_OPT_SIZE, .dflt = "256KiB", .min = 131072, .max = 16777216};
+
+static const struct runnel_option stop_timeout = {
+    .name = "stop_timeout", .type = RUNNEL_OPT_DURATION, .dflt = "5s", .min = 0, .max = 600 * RN_NS_S};
 
 /* Where something that is missing in "node" should stand. */
 static struct rn_place section(const struct rn_conf_texts *t) {
@@ -138,15 +142,20 @@ static void check_name(struct rn_conf *c) {
         }
 }
 
-static void check_unsent(struct rn_conf *c) {
-    struct rn_place at = rn_texts_section(c->texts, "node", unsent.name, NULL);
+/* Fills a number of the section from what is said, or else its default. */
+static int64_t number_of(struct rn_conf *c, const struct runnel_option *o, const char *path) {
+    struct rn_place at = rn_texts_section(c->texts, "node", o->name, NULL);
     struct rn_fault fault;
-    int64_t size = 0;
-    int rc = at.v != NULL ? rn_option_set(&unsent, at.v, &size, &fault) : rn_option_default(&unsent, &size, &fault);
-    if (rc == 0)
-        c->unsent = (uint64_t)size;
-    else
-        rn_wrong(c->texts, at, "node.unsent", fault.found, fault.want, fault.remedy);
+    int64_t v = 0;
+    int rc = at.v != NULL ? rn_option_set(o, at.v, &v, &fault) : rn_option_default(o, &v, &fault);
+    if (rc != 0)
+        rn_wrong(c->texts, at, path, fault.found, fault.want, fault.remedy);
+    return v;
+}
+
+static void check_numbers(struct rn_conf *c) {
+    c->unsent = (uint64_t)number_of(c, &unsent, "node.unsent");
+    c->stop_timeout = number_of(c, &stop_timeout, "node.stop_timeout");
 }
 
 /* ---- the storage ---- */
@@ -193,7 +202,7 @@ int rn_check_node(struct rn_conf *c) {
     int rc = check_paths(c);
     check_log(c);
     check_name(c);
-    check_unsent(c);
+    check_numbers(c);
     check_storage(c);
     return rc;
 }

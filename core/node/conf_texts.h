@@ -75,8 +75,6 @@ static inline const struct rn_text *rn_text_of(const struct rn_list *l) {
 int rn_check_sections(struct rn_conf *c, struct rn_registry *r);
 int rn_check_node(struct rn_conf *c);
 int rn_check_streams(struct rn_conf *c);
-/* The section of a kind and name; NULL: there is none. */
-const struct rn_section *rn_section_find(const struct rn_conf *c, uint32_t kind, const char *name);
 
 #ifdef __cplusplus
 }

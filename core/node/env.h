@@ -40,6 +40,9 @@ struct rn_env {
     const char *(*dir)(void *ctx, uint32_t kind, const char *name, struct runnel_err *err);
     /* The node wants to be stopped and started anew, as if the process were. */
     void (*again)(void *ctx);
+    /* Somebody asks for the config to be read anew: rn_node_reload or rn_node_reload_refused follows, later. NULL:
+     * there is nothing to read. */
+    void (*reload)(void *ctx);
     /* A text (terminated, at most `n` bytes) that tells the place where an instance keeps its files from every
      * other place that a copy of them may come to. 0, or a negative code and why. */
     int (*marker)(void *ctx, uint32_t kind, const char *name, char *out, size_t n, struct runnel_err *err);

@@ -257,6 +257,16 @@ static int past_the_time(const struct rn_follow *f) {
     return f->has_until_time && t->count > 0 && f->next >= t->count && t->last >= f->until_time;
 }
 
+int rn_follow_at_end(const struct rn_follow *f) {
+    const struct rn_stream *s = f->stream;
+    if (f->call || f->goal.n || rn_list_linked(&f->wait.link) || f->told_live < 0)
+        return 0;
+    if (!f->heads)
+        return f->next >= s->tail.count;
+    return !s->has_head || s->head.head.count < f->next ||
+           (s->head.head.count == f->told_count && s->head.head.signed_at == f->told_signed);
+}
+
 int rn_follow_pump(struct rn_follow *f) {
     struct runnel_bytes block;
     struct runnel_err err;

@@ -65,6 +65,8 @@ int rn_follow_push(struct rn_follow *f, int type, struct runnel_bytes rest);
 /* Sends one run at most. Returns 1 when it would go on at once, 0 when it waits (for data, credit, disk) or has
  * ended (it is then freed). */
 int rn_follow_pump(struct rn_follow *f);
+/* Whether it has sent all that is here, and waits for more. */
+int rn_follow_at_end(const struct rn_follow *f);
 void rn_follow_credit(struct rn_follow *f, uint64_t bytes);
 
 #ifdef __cplusplus

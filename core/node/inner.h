@@ -9,6 +9,7 @@
 #include "node/author.h"
 #include "node/blocks.h"
 #include "node/copy.h"
+#include "node/drain.h"
 #include "node/follow.h"
 #include "node/gone.h"
 #include "node/inst.h"
@@ -37,7 +38,7 @@ struct rn_member {
 
 struct rn_node {
     const struct rn_env *env;
-    const struct rn_conf *conf;
+    struct rn_conf *conf;
     const struct rn_registry *registry;
     struct rn_key id;
     uint8_t nonce[RN_NONCE]; /* new at each start */
@@ -83,11 +84,18 @@ struct rn_node {
     uint64_t next_watch;
     struct rn_map *mends; /* watch number (8 bytes) → struct rn_mend */
 
+    struct rn_list reloads; /* who waits for a reload's answer (reload.c) */
+    struct rn_list leaving; /* instances that a reload has taken out, until they have stopped */
+
     /* While starting and stopping. */
     runnel_done *when_ready, *when_stopped;
     void *ready_arg, *stopped_arg;
-    size_t waiting; /* instances that have not stopped yet */
+    struct rn_alarm drain_limit;
+    struct rn_task drain_look;
+    int draining, drained; /* the sessions are being drained; all are gone (drain.h) */
+    size_t waiting;        /* instances that have not stopped yet */
     size_t stop_stage;
+    int stop_waits; /* for those that leave */
 };
 
 /* node.c: a rn_sign_fn over the node, by its env. */
@@ -95,8 +103,10 @@ int rn_node_sign(void *node, const char *purpose, const void *p, size_t n, uint8
 /* node.c: rn_head_check with the env's signature check. */
 int rn_node_check_head(struct rn_node *n, const struct rn_head *head, const struct rn_attestation *a,
                        const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err);
-/* node.c: the author has nothing left to do while the node stops. */
-void rn_node_author_idle(struct rn_node *n);
+/* node.c: an instance has left: goes on with a stop that waits for it. */
+void rn_node_left(struct rn_node *n);
+/* node.c: no session is left; the instances stop now. */
+void rn_node_drained(struct rn_node *n);
 
 /* node.c: whether a failed commit may be logged now: one a minute, however many streams meet a full disk. */
 int rn_node_may_complain(struct rn_node *n);

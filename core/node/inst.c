@@ -424,6 +424,21 @@ int rn_inst_start(struct runnel_inst *i, struct runnel_err *err) {
     return rn_wrap(e, "%s", i->path);
 }
 
+int rn_inst_reload(struct runnel_inst *i, const void *conf, struct runnel_err *err) {
+    *err = (struct runnel_err){0};
+    if (i->plugin->reload == NULL)
+        return rn_fail(err, RUNNEL_EUNSUPPORTED, "%s: the plugin %s takes over no changes while it runs", i->path,
+                       i->plugin->name);
+    if (i->plugin->reload(i->self, conf, err) == 0) {
+        i->conf = conf;
+        return 0;
+    }
+    if (err->code == 0)
+        (void)rn_fail(err, RUNNEL_EINTERNAL, "the plugin %s gave no reason why it does not take over the changes",
+                      i->plugin->name);
+    return rn_wrap(err, "%s", i->path);
+}
+
 /* ---- ending ---- */
 
 static void stop_told(void *arg) {

@@ -39,6 +39,9 @@ int rn_inst_new(const struct rn_inst_services *s, const struct runnel_plugin *pl
                 const void *conf, struct runnel_inst **out, struct runnel_err *err);
 /* plugin->start; does nothing when the plugin has none. On failure only rn_inst_free may follow. */
 int rn_inst_start(struct runnel_inst *i, struct runnel_err *err);
+/* plugin->reload: `conf`, in which only LIVE options differ, takes the place of the one before. 0; or a negative code,
+ * err, and the old conf in force (-RUNNEL_EUNSUPPORTED also when the plugin has no reload). */
+int rn_inst_reload(struct runnel_inst *i, const void *conf, struct runnel_err *err);
 /* plugin->stop with its 10 s; `done` fires on the loop in any case. An instance that was abandoned
  * is never freed: its memory is left to it. */
 void rn_inst_stop(struct runnel_inst *i, runnel_done *done, void *arg);

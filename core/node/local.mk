@@ -23,6 +23,8 @@ libnode_la_SOURCES = \
   core/node/copy.h \
   core/node/create.c \
   core/node/describe.c \
+  core/node/discover.c core/node/discover.h \
+  core/node/drain.c core/node/drain.h \
   core/node/drop.c \
   core/node/env.h \
   core/node/erase.c \
@@ -63,6 +65,7 @@ libnode_la_SOURCES = \
   core/node/publish.c \
   core/node/recover.c \
   core/node/registry.c core/node/registry.h \
+  core/node/reload.c core/node/reload.h core/node/reloadplan.c \
   core/node/repeat.c \
   core/node/restore.c \
   core/node/rootat.c core/node/rootat.h \

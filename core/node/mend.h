@@ -16,6 +16,7 @@
 extern "C" {
 #endif
 
+struct rn_member;
 struct rn_mend;
 struct runnel_candidate;
 
@@ -36,6 +37,9 @@ int rn_mend_block(struct rn_stream *s, uint64_t k, struct rn_mend_wait *w);
 void rn_mend_tree(struct rn_stream *s, struct runnel_err *err);
 /* The stream is dropped. */
 void rn_mend_stop(struct rn_stream *s);
+/* A discovery instance has joined; one has left: whom it has named is forgotten. */
+void rn_mends_watch(struct rn_node *n, struct rn_member *member);
+void rn_mends_unnamed(struct rn_node *n, const char *from);
 /* From discovery: the whole list for a watch. */
 void rn_mend_found(struct rn_node *n, uint64_t watch, const char *from, const struct runnel_candidate *const *list,
                    size_t count);

@@ -6,13 +6,13 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "node/discover.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define DISCOVERING (300 * RN_NS_MS) /* until discovery has named somebody */
 
-void rn_mend_watch(struct rn_mend *m, int on) {
-    struct rn_node *n = m->stream->node;
+static void watch(struct rn_mend *m, struct rn_member *only, int on) {
     struct rn_descriptor *d = m->stream->desc;
     struct runnel_sought sought = {.size = sizeof sought,
                                    .has_id = 1,
@@ -21,13 +21,21 @@ void rn_mend_watch(struct rn_mend *m, int on) {
                                    .source = d->source,
                                    .stream = d->stream,
                                    .target = d->target};
-    for (size_t i = 0; i < n->n_members; i++) {
-        struct rn_member *member = &n->members[i];
-        if (member->section->kind != RUNNEL_DISCOVERY || !member->started)
-            continue;
-        const struct runnel_discovery *ops = rn_inst_ops(member->inst);
-        ops->watch(rn_inst_self(member->inst), m->watch, &sought, on);
-    }
+    rn_discover(m->stream->node, only, m->watch, &sought, on);
+}
+
+void rn_mend_watch(struct rn_mend *m, int on) {
+    watch(m, NULL, on);
+}
+
+void rn_mends_watch(struct rn_node *n, struct rn_member *member) {
+    rn_map_for (e, n->mends)
+        watch(e->val, member, 1);
+}
+
+void rn_mends_unnamed(struct rn_node *n, const char *from) {
+    rn_map_for (e, n->mends)
+        rn_mend_found(n, ((const struct rn_mend *)e->val)->watch, from, NULL, 0);
 }
 
 void rn_mend_round_free(struct rn_mend *m) {

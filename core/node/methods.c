@@ -181,6 +181,7 @@ static const struct method {
     {"restore.put", RN_ADMIN, rn_method_restore_put},
     {"restore.end", RN_ADMIN, rn_method_restore_end},
     {"peers", RN_ADMIN, rn_method_peers},
+    {"reload", RN_ADMIN, rn_method_reload},
     {"plugins", RN_ADMIN, rn_method_plugins},
 };
 
@@ -204,6 +205,8 @@ static void dispatch(struct rn_session *s, struct rn_call *call, const struct rn
     const struct method *m = rc == 0 ? find(name) : NULL;
     if (rc == 0 && !m)
         rc = rn_fail(&err, RUNNEL_EUNSUPPORTED, "%.64s: there is no such method", name);
+    if (rc == 0 && m->fn != method_ping && m->fn != method_unfollow && rn_drain_refuses(s->node, &err) != 0)
+        rc = rn_wrap(&err, "%s", name);
     if (rc == 0 && m->fn != method_ping)
         s->asked = s->node->env->now(s->node->env->ctx);
     if (rc == 0 && (s->rights & m->right) != m->right)

@@ -16,6 +16,7 @@ rn_method_fn rn_method_status, rn_method_streams, rn_method_head, rn_method_peer
 rn_method_fn rn_method_at, rn_method_nodes;                                                           /* reads.c */
 rn_method_fn rn_method_fsck;                                                                          /* fsck.c */
 rn_method_fn rn_method_alive, rn_method_twin;                                                         /* twin.c */
+rn_method_fn rn_method_reload;                                                                        /* reload.c */
 rn_method_fn rn_method_confirm;                                                                       /* safety.c */
 rn_method_fn rn_method_verify;                                                                        /* verify.c */
 rn_method_fn rn_method_drop;                                                                          /* drop.c */

@@ -9,6 +9,7 @@
 #include "node/inner.h"
 #include "node/mend.h"
 #include "node/peers.h"
+#include "node/reload.h"
 #include "node/sessionstate.h"
 #include "node/twin.h"
 #include "node/upstream.h"
@@ -85,7 +86,7 @@ static int make_members(struct rn_node *n, struct runnel_err *err) {
     return n->store.inst ? 0 : rn_fail(err, RUNNEL_EINVALID, "the config names no storage section for node.storage");
 }
 
-int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const struct rn_registry *registry,
+int rn_node_new(const struct rn_env *env, struct rn_conf *conf, const struct rn_registry *registry,
                 const struct rn_key *id, struct rn_node **out, struct runnel_err *err) {
     struct rn_node *n = calloc(1, sizeof *n);
     if (!n)
@@ -98,6 +99,9 @@ int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const stru
     rn_quiet_init(&n->chatter, &n->loop, "session");
     rn_quiet_init(&n->damage, &n->loop, "store");
     rn_list_init(&n->ops);
+    rn_drain_init(n);
+    rn_list_init(&n->reloads);
+    rn_list_init(&n->leaving);
     rn_list_init(&n->heads);
     rn_list_init(&n->twins);
     rn_sessions_init(n);
@@ -119,6 +123,7 @@ void rn_node_free(struct rn_node *n) {
     if (!n)
         return;
     n->phase = RN_STOPPED;
+    rn_drain_drop(n);
     if (n->upstreams)
         rn_upstreams_drop(n);
     rn_twins_drop(n);
@@ -132,6 +137,7 @@ void rn_node_free(struct rn_node *n) {
         if (n->members[i].inst)
             rn_inst_free(n->members[i].inst);
     free(n->members);
+    rn_reload_drop(n);
     while (!rn_list_empty(&n->ops)) /* the storage is gone: nobody will call them */
         rn_op_end(rn_list_of(n->ops.next, struct rn_op, link));
     rn_author_free(&n->author);
@@ -185,16 +191,12 @@ static void stop_kind(struct rn_node *n, uint32_t kind) {
     on_inst_stopped(n, NULL);
 }
 
-static void close_sessions(struct rn_node *n) {
-    struct runnel_err err;
-    rn_fail(&err, RUNNEL_ECLOSED, "the node is stopping");
-    while (!rn_list_empty(&n->sessions))
-        rn_session_close(rn_list_of(n->sessions.next, struct rn_session, link), &err);
-}
-
 /* One stage after the other; each ends by calling this again. */
 static void stop_next(struct rn_node *n) {
     static const uint32_t order[] = {RUNNEL_TRANSPORT, RUNNEL_DISCOVERY, RUNNEL_SYNC, RUNNEL_STORAGE};
+    n->stop_waits = !rn_list_empty(&n->leaving);
+    if (n->stop_waits)
+        return;
     size_t stage = n->stop_stage++;
     if (stage < sizeof order / sizeof order[0]) {
         stop_kind(n, order[stage]);
@@ -204,16 +206,13 @@ static void stop_next(struct rn_node *n) {
     n->when_stopped(n->stopped_arg, NULL);
 }
 
-static void stop_sessions(struct rn_node *n) {
-    rn_map_for (e, n->upstreams)
-        rn_upstream_pause(e->val);
-    close_sessions(n);
-    stop_next(n);
+void rn_node_left(struct rn_node *n) {
+    if (n->stop_waits)
+        stop_next(n);
 }
 
-void rn_node_author_idle(struct rn_node *n) {
-    if (n->phase == RN_STOPPING && n->stop_stage == 0)
-        stop_sessions(n);
+void rn_node_drained(struct rn_node *n) {
+    stop_next(n);
 }
 
 void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg) {
@@ -223,8 +222,7 @@ void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg) {
     n->phase = RN_STOPPING;
     n->author.stopping = 1;
     rn_safety_stop(n);
-    if (rn_author_idle(&n->author))
-        stop_sessions(n);
+    rn_drain_begin(n);
 }
 
 int rn_node_may_complain(struct rn_node *n) {

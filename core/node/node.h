@@ -16,15 +16,22 @@ struct rn_node; /* opaque */
 
 /* Makes a node with all its instances, without any I/O. `env` and `conf` (checked, no errors) outlive
  * it; `id` is the public half of the key with which env->sign signs. 0 and *out, or a negative code. */
-int rn_node_new(const struct rn_env *env, const struct rn_conf *conf, const struct rn_registry *registry,
+int rn_node_new(const struct rn_env *env, struct rn_conf *conf, const struct rn_registry *registry,
                 const struct rn_key *id, struct rn_node **out, struct runnel_err *err);
 /* Starts: storage, then what it remembers, then discovery and transports. `ready` fires once with
  * NULL when the node serves, or with why it cannot (then stop and free it). 0, or a negative code at
  * once, after which only rn_node_free may follow. */
 int rn_node_start(struct rn_node *n, runnel_done *ready, void *arg, struct runnel_err *err);
-/* Ends orderly: no new sessions, commits under way finish, sessions close, instances stop. `done`
- * fires once. */
+/* Ends orderly: nobody new is let in, commits under way finish, readers get what is durable, at most
+ * node.stop_timeout long (drain.h), sessions close, instances stop. `done` fires once. */
 void rn_node_stop(struct rn_node *n, runnel_done *done, void *arg);
+/* Takes over another conf, that was checked without errors against the same registry: all of it or nothing, and nobody
+ * is dropped who is not meant to be. Writes to `told`, a line each, what has changed, or why nothing may. 0: the new
+ * conf outlives the node from now on, the one before is needed no more. Else a negative code, and the node is as it
+ * was. Those who have asked by env->reload get the answer. */
+int rn_node_reload(struct rn_node *n, struct rn_conf *conf, struct rn_buf *told);
+/* There is no conf without errors: this is what is wrong, a line each, for those who have asked. */
+void rn_node_reload_refused(struct rn_node *n, const char *errors);
 /* Frees a node that was stopped or never started; the simulator also frees running ones (a crash):
  * nothing more is called, connections are closed, instances destroyed without stop. */
 void rn_node_free(struct rn_node *n);

@@ -378,3 +378,34 @@ int rn_option_default(const struct runnel_option *o, void *conf, struct rn_fault
     rn_json_free(v);
     return rc;
 }
+
+/* ---- comparing ---- */
+
+static int same_string(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static int same_strings(const char *const *a, const char *const *b) {
+    if (a == NULL || b == NULL)
+        return a == b;
+    for (; *a != NULL && *b != NULL; a++, b++)
+        if (strcmp(*a, *b) != 0)
+            return 0;
+    return *a == *b;
+}
+
+int rn_option_same(const struct runnel_option *o, const void *a, const void *b) {
+    const void *in_a = (const uint8_t *)a + o->at, *in_b = (const uint8_t *)b + o->at;
+    switch (o->type) {
+    case RUNNEL_OPT_STRING:
+        return same_string(*(const char *const *)in_a, *(const char *const *)in_b);
+    case RUNNEL_OPT_STRINGS:
+        return same_strings(*(const char *const *const *)in_a, *(const char *const *const *)in_b);
+    case RUNNEL_OPT_JSON: {
+        const struct runnel_bytes *x = in_a, *y = in_b;
+        return x->n == y->n && (x->n == 0 || memcmp(x->p, y->p, x->n) == 0);
+    }
+    default:
+        return memcmp(in_a, in_b, rn_option_size(o->type)) == 0;
+    }
+}

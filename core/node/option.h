@@ -28,6 +28,9 @@ int rn_option_set(const struct runnel_option *o, const struct rn_json *value, vo
 /* As rn_option_set with the option's default. A default that is not right is the plugin's defect. */
 int rn_option_default(const struct runnel_option *o, void *conf, struct rn_fault *fault);
 
+/* Whether two filled confs have the same value of it. */
+int rn_option_same(const struct runnel_option *o, const void *a, const void *b);
+
 /* "int", "duration" ...; NULL for no type. */
 const char *rn_option_type_name(uint32_t type);
 /* Size and alignment of what stands in the conf. 0 for no type. */

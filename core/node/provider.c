@@ -72,6 +72,14 @@ void rn_upstream_rest(struct rn_upstream *u) {
     rn_upstream_wake_in(u, REST);
 }
 
+void rn_upstream_reconsider(struct rn_upstream *u) {
+    if (u->recover)
+        return;
+    rn_upstream_let_go(u);
+    rn_upstream_enter(u, RN_UP_LOOKING);
+    rn_upstream_wake_in(u, 0);
+}
+
 void rn_upstream_pause(struct rn_upstream *u) {
     rn_upstream_let_go(u);
     rn_alarm_cancel(&u->node->loop, &u->alarm);

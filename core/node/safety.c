@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "node/discover.h"
 #include "node/heads.h"
 #include "node/methods.h"
 #include "node/peers.h"
@@ -237,17 +238,24 @@ void rn_safety_answered(struct rn_node *n, struct rn_session *s) {
 
 /* ---- what follows from it ---- */
 
-static void watch(struct rn_node *n, int on) {
+static void watch_at(struct rn_node *n, struct rn_member *only, int on) {
     struct runnel_sought sought = {.size = sizeof sought, .author = n->id.b};
-    n->safety.asking = on;
     for (size_t i = 0; i < n->n_members; i++) {
         struct rn_member *m = &n->members[i];
-        if (m->section->kind != RUNNEL_DISCOVERY || !m->started)
-            continue;
-        const struct runnel_discovery *ops = rn_inst_ops(m->inst);
-        m->sought = on;
-        ops->watch(rn_inst_self(m->inst), RN_WATCH_SAFETY, &sought, on);
+        if (m->section->kind == RUNNEL_DISCOVERY && m->started && (!only || m == only))
+            m->sought = on;
     }
+    rn_discover(n, only, RN_WATCH_SAFETY, &sought, on);
+}
+
+static void watch(struct rn_node *n, int on) {
+    n->safety.asking = on;
+    watch_at(n, NULL, on);
+}
+
+void rn_safety_watch(struct rn_node *n, struct rn_member *m) {
+    if (n->safety.asking)
+        watch_at(n, m, 1);
 }
 
 static void stop_asking(struct rn_node *n) {

@@ -18,6 +18,7 @@
 extern "C" {
 #endif
 
+struct rn_member;
 struct rn_node;
 struct rn_session;
 struct rn_call;
@@ -60,6 +61,8 @@ void rn_safety_doubt(struct rn_node *n, enum rn_doubt why, const char *where);
 /* A create waits until heads have been compared; takes call and descriptor over. 0 or -RUNNEL_ENOMEM. */
 int rn_safety_wait(struct rn_node *n, struct rn_call *call, struct rn_descriptor *d);
 
+/* A discovery instance has joined: it is asked as well, if any is. */
+void rn_safety_watch(struct rn_node *n, struct rn_member *m);
 /* Discovery's answer to the watch. */
 void rn_safety_found(struct rn_node *n, const struct runnel_inst *from, const struct runnel_candidate *const *list,
                      size_t count);

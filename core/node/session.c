@@ -117,6 +117,7 @@ void rn_session_end(struct rn_session *s, const struct runnel_err *why, int tell
     if (owner)
         owner->closed(owner, why);
     rn_task_run_soon(&n->loop, &n->reap);
+    rn_drain_ended(n);
 }
 
 void rn_session_close(struct rn_session *s, const struct runnel_err *why) {
@@ -197,6 +198,7 @@ static void turn(void *arg) {
         rn_session_end(s, &err, 0);
         return;
     }
+    rn_drain_look(s);
     if ((s->readable && rn_session_may_take(s)) || (more && s->writable && rn_session_may_pump(s)))
         rn_session_flush_soon(s);
 }

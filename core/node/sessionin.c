@@ -30,6 +30,8 @@ static int on_publish(struct rn_session *s, const struct rn_frame *f, struct run
 
 static int on_frame(struct rn_session *s, const struct rn_frame *f, struct runnel_err *err) {
     struct rn_follow *follow;
+    if (s->parting != RN_STAYS)
+        return 0; /* it has been told that nothing is taken any more */
     if (s->phase == RN_GREETING || f->type == RN_FRAME_HELLO)
         return rn_session_on_hello(s, f, err);
     switch (f->type) {
@@ -55,8 +57,9 @@ static int on_frame(struct rn_session *s, const struct rn_frame *f, struct runne
 /* Whether frames may be taken now: not while we owe the other side more than the limits allow. What follows send does
  * not count: two nodes that follow one another over a slow link go on reading. */
 int rn_session_may_take(const struct rn_session *s) {
-    return s->phase == RN_GREETING || (s->phase == RN_OPEN && rn_calls_count(s) < RN_MAX_REQUESTS &&
-                                       s->weight < RN_MAX_PUBLISHES && rn_session_owed(s) < RN_MAX_UNREAD);
+    return s->phase == RN_GREETING || s->parting != RN_STAYS ||
+           (s->phase == RN_OPEN && rn_calls_count(s) < RN_MAX_REQUESTS && s->weight < RN_MAX_PUBLISHES &&
+            rn_session_owed(s) < RN_MAX_UNREAD);
 }
 
 /* Takes the frames that are whole. Returns how many bytes that were, or a negative code when the session must end. */

@@ -89,6 +89,8 @@ static struct runnel_inst *transport_for(struct rn_node *n, const char *address)
 int rn_session_dial(struct rn_node *n, const char *address, struct rn_session_owner *owner, struct rn_session **out,
                     struct runnel_err *err) {
     struct runnel_inst *inst = transport_for(n, address);
+    if (rn_drain_refuses(n, err) != 0)
+        return -RUNNEL_ECLOSED;
     if (!inst)
         return rn_fail(err, RUNNEL_EUNSUPPORTED, "%s: no transport of the config dials such addresses", address);
     struct rn_session *s = n->n_sessions < RN_MAX_SESSIONS ? rn_session_new(n, inst, address) : NULL;

@@ -26,8 +26,9 @@ struct rn_session {
     char *remote; /* the other end's address */
     char *name;   /* for logs */
 
-    int has_peer; /* the other side is a node */
-    int namesake; /* it claims our own id: a twin, or a liar (twin.h); has_peer is 0 */
+    int has_peer;            /* the other side is a node */
+    enum rn_parting parting; /* the node stops */
+    int namesake;            /* it claims our own id: a twin, or a liar (twin.h); has_peer is 0 */
     struct rn_key peer;
     uint8_t peer_nonce[RN_NONCE];
     char agent[RN_AGENT_MAX + 1];

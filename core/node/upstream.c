@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "node/discover.h"
 #include "node/upstreamstate.h"
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,7 @@ void rn_upstream_describe(const struct rn_upstream *u, struct rn_jw *w) {
 
 /* ---- life ---- */
 
-static void watch_discovery(struct rn_upstream *u, int on) {
+void rn_upstream_watch(struct rn_upstream *u, struct rn_member *only, int on) {
     struct runnel_sought sought = {.size = sizeof sought};
     struct rn_descriptor *d = u->stream ? u->stream->desc : NULL;
     sought.has_id = d || u->ref.has_id;
@@ -94,20 +95,14 @@ static void watch_discovery(struct rn_upstream *u, int on) {
         sought.stream = d ? d->stream : u->ref.stream;
         sought.target = d ? d->target : u->ref.target;
     }
-    for (size_t i = 0; i < u->node->n_members; i++) {
-        struct rn_member *m = &u->node->members[i];
-        if (m->section->kind != RUNNEL_DISCOVERY || !m->started)
-            continue;
-        const struct runnel_discovery *ops = rn_inst_ops(m->inst);
-        ops->watch(rn_inst_self(m->inst), u->watch, &sought, on);
-    }
+    rn_discover(u->node, only, u->watch, &sought, on);
 }
 
 void rn_upstream_known(struct rn_upstream *u, struct rn_stream *s) {
-    watch_discovery(u, 0); /* what is known of the stream is more now */
+    rn_upstream_watch(u, NULL, 0); /* what is known of the stream is more now */
     u->stream = s;
     s->up = u;
-    watch_discovery(u, 1);
+    rn_upstream_watch(u, NULL, 1);
 }
 
 static int same_ref(const struct rn_upstream *u, const struct rn_stream_ref *ref) {
@@ -157,7 +152,7 @@ struct rn_upstream *rn_upstream_make(struct rn_node *n, const struct rn_stream_r
 }
 
 void rn_upstream_begin(struct rn_upstream *u) {
-    watch_discovery(u, 1);
+    rn_upstream_watch(u, NULL, 1);
     rn_upstreams_dialled(u);
     if (u->phase == RN_UP_LOOKING)
         rn_upstream_choose(u);
@@ -212,7 +207,7 @@ void rn_upstream_remove(struct rn_upstream *u) {
     uint8_t key[8];
     struct rn_stream *s = u->stream;
     rn_upstream_let_go(u);
-    watch_discovery(u, 0);
+    rn_upstream_watch(u, NULL, 0);
     rn_put_le64(key, u->watch);
     (void)rn_map_del(u->node->upstreams, key, sizeof key);
     upstream_free(u);

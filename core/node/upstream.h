@@ -27,6 +27,8 @@ void rn_upstream_pause(struct rn_upstream *u);
 void rn_upstreams_drop(struct rn_node *n);
 /* Begins to look (the node serves now). */
 void rn_upstreams_start(struct rn_node *n);
+/* The policy of this subscription has changed: the provider is asked anew, and what it shows decides. */
+void rn_upstream_reconsider(struct rn_upstream *u);
 struct rn_upstream *rn_upstream_find(const struct rn_node *n, const struct rn_stream_ref *ref);
 
 struct rn_stream *rn_upstream_stream(const struct rn_upstream *u); /* NULL while only the reference is known */

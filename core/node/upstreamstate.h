@@ -129,6 +129,8 @@ void rn_upstream_known(struct rn_upstream *u, struct rn_stream *s);
  * of memory. */
 struct rn_upstream *rn_upstream_make(struct rn_node *n, const struct rn_stream_ref *ref, struct rn_stream *s,
                                      int recover);
+/* Has the discovery instances (`only` not NULL: that one alone) begin or end to look. */
+void rn_upstream_watch(struct rn_upstream *u, struct rn_member *only, int on);
 /* Begins to look for candidates. */
 void rn_upstream_begin(struct rn_upstream *u);
 

@@ -40,7 +40,7 @@ enum runnel_option_type {
     RUNNEL_OPT_JSON = 7      /* struct runnel_bytes: the value's text, white space and comments removed */
 };
 
-#define RUNNEL_OPT_LIVE 1u     /* may change by reload; without it a change restarts the instance */
+#define RUNNEL_OPT_LIVE 1u     /* may change by reload; without it a change needs a restart of the daemon */
 #define RUNNEL_OPT_REQUIRED 2u /* the section must say it */
 
 /* One option. The table is the one source for the config check, --plugin-info, the defaults and the
@@ -145,8 +145,8 @@ struct runnel_plugin {
                   struct runnel_err *err);
     /* Begins I/O. On failure the host calls destroy, without stop. May be NULL. */
     int (*start)(void *self, struct runnel_err *err);
-    /* Takes over a changed conf (only LIVE options differ). On failure the old conf stays in force.
-     * NULL: the instance is stopped and made anew. */
+    /* Takes over a changed conf (only LIVE options differ). On failure the old conf stays in force; and
+     * after success it may be asked to go back to the old one. NULL: changes need a restart of the daemon. */
     int (*reload)(void *self, const void *conf, struct runnel_err *err);
     /* Ends all I/O, then fires done; after that nothing may be posted or called. Abandoned after
      * 10 s. May be NULL. */

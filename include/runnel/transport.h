@@ -66,6 +66,10 @@ struct runnel_transport {
     /* Writes the addresses on which this instance can be dialled, each with a newline, terminated; returns
      * the number of bytes that it needs without the terminator (as snprintf does). */
     int (*addresses)(void *self, char *buf, size_t n);
+
+    /* Closes the listeners, for good: the node is about to stop. Connections go on, and no more are
+     * accepted. May be NULL: who connects meanwhile is then refused by the core. */
+    void (*unlisten)(void *self);
 };
 
 /* Upcalls of the core, in host->up. */

@@ -11,6 +11,7 @@ BED_TESTS = \
   tests/node/names \
   tests/node/peers \
   tests/node/quiet \
+  tests/node/reload \
   tests/node/publish \
   tests/node/follow \
   tests/node/readers \
@@ -76,3 +77,6 @@ tests_node_names_LDADD = $(BED_LIBS)
 tests_node_quiet_SOURCES = tests/node/quiet.c
 tests_node_quiet_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_quiet_LDADD = $(BED_LIBS)
+tests_node_reload_SOURCES = tests/node/reload.c
+tests_node_reload_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_reload_LDADD = $(BED_LIBS)

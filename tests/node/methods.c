@@ -187,6 +187,7 @@ static const struct method_row {
     {"fsck", "admin", ""},
     {"peers", "admin", ""},
     {"plugins", "admin", ""},
+    {"reload", "admin", NULL}, /* tests/node/reload.c */
     {"drop", "admin", S},
     {"backup.begin", "admin", ""},
     {"backup.next", "admin", ""},
@@ -318,7 +319,8 @@ static void rights(void **state) {
 
 /* The page names the methods of this table, with these rights, and each has rows above where it takes anything. */
 static void the_page_names_the_same(void **state) {
-    static const char *const without[] = {"ping", "status", "peers", "plugins", "publish", "backup.begin", "confirm"};
+    static const char *const without[] = {"ping",    "status",       "peers",   "plugins",
+                                          "publish", "backup.begin", "confirm", "reload"};
     char path[512], line[2048], name[64], right[64];
     const char *srcdir = getenv("RUNNEL_SRC");
     size_t n = 0;

@@ -49,6 +49,12 @@ TESTS += tests/scenario/signals.py
 EXTRA_DIST += tests/scenario/signals.py
 tests/scenario/signals.log: runneld runnel $(plugin_LTLIBRARIES) $(SILENT_PLUGINS)
 
+# The end, another config, and what the service manager is told.
+LIFE_SCENARIOS = tests/scenario/drain.py tests/scenario/notify.py tests/scenario/reload.py
+TESTS += $(LIFE_SCENARIOS)
+EXTRA_DIST += $(LIFE_SCENARIOS)
+tests/scenario/drain.log tests/scenario/notify.log tests/scenario/reload.log: runneld runnel $(plugin_LTLIBRARIES) etc/runneld.service
+
 # The tool, and its manual.
 TOOL_SCENARIOS = tests/scenario/tool-fake.py tests/scenario/tool-manual.py tests/scenario/tool.py
 TESTS += $(TOOL_SCENARIOS)
@@ -73,10 +79,10 @@ EXTRA_DIST += tests/scenario/import.py
 tests/scenario/import.log: runneld runnel $(plugin_LTLIBRARIES)
 
 # The protocol by hand, against daemons.
-WIRE_SCENARIOS = tests/scenario/hostile.py tests/scenario/readers.py
+WIRE_SCENARIOS = tests/scenario/hostile.py
 TESTS += $(WIRE_SCENARIOS)
 EXTRA_DIST += $(WIRE_SCENARIOS) tests/scenario/wire.py
-tests/scenario/hostile.log tests/scenario/readers.log: runneld runnel $(plugin_LTLIBRARIES)
+tests/scenario/hostile.log: runneld $(plugin_LTLIBRARIES)
 
 # A small disk that is full, one that spoils the store, one that alters what it keeps; the benchmarks themselves.
 if BUILD_BDB

@@ -107,7 +107,7 @@ static int addresses(void *self, char *buf, size_t n) {
 }
 
 static const struct runnel_transport transport_ops = {
-    sizeof transport_ops, "test", dial, rd, wr, shut, shut, addresses};
+    sizeof transport_ops, "test", dial, rd, wr, shut, shut, addresses, NULL};
 
 static const struct runnel_option tcp_options[] = {
     {"listen", RUNNEL_OPT_STRING, RUNNEL_OPT_REQUIRED, offsetof(struct tcp_conf, listen), NULL, 1, 64,

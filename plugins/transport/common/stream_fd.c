@@ -514,9 +514,13 @@ int rn_sfd_init(struct rn_sfd *s, struct runnel_inst *inst, const struct runnel_
     return 0;
 }
 
-void rn_sfd_stop(struct rn_sfd *s, runnel_done *done, void *arg) {
+void rn_sfd_unlisten(struct rn_sfd *s) {
     rn_list_for (it, &s->listeners)
         listener_close(rn_list_of(it, struct listener, all));
+}
+
+void rn_sfd_stop(struct rn_sfd *s, runnel_done *done, void *arg) {
+    rn_sfd_unlisten(s);
     rn_list_for (it, &s->conns)
         conn_silence(rn_list_of(it, struct conn, all));
     s->done = done;

@@ -51,6 +51,8 @@ int rn_sfd_listen(struct rn_sfd *s, int fd, const char *address, struct runnel_e
 /* Connects to `to`, for runnel_transport.dial. `address` is its text, shorter than RN_SFD_ADDRESS. */
 int rn_sfd_dial(struct rn_sfd *s, const struct sockaddr_storage *to, socklen_t n, const char *address,
                 struct runnel_link *link, void **conn, struct runnel_err *err);
+/* Closes the listeners; the connections go on. */
+void rn_sfd_unlisten(struct rn_sfd *s);
 /* Closes the listeners and silences the connections, then fires done. The connections stay, dead, until the core
  * closes them. */
 void rn_sfd_stop(struct rn_sfd *s, runnel_done *done, void *arg);

@@ -168,6 +168,11 @@ static int start(void *self, struct runnel_err *err) {
     return 0;
 }
 
+static void unlisten(void *self) {
+    struct tcp *t = self;
+    rn_sfd_unlisten(&t->sfd);
+}
+
 static void stop(void *self, runnel_done *done, void *arg) {
     struct tcp *t = self;
     rn_sfd_stop(&t->sfd, done, arg);
@@ -213,6 +218,7 @@ static const struct runnel_transport ops = {
     .shut = rn_sfd_shut,
     .close = rn_sfd_close,
     .addresses = addresses,
+    .unlisten = unlisten,
 };
 
 const struct runnel_plugin runnel_plugin = {

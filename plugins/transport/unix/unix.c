@@ -114,6 +114,12 @@ static int start(void *self, struct runnel_err *err) {
     return rn_sfd_listen(&t->sfd, fd, address, err);
 }
 
+static void unlisten(void *self) {
+    struct unix_transport *t = self;
+    rn_socket_file_remove(&t->file);
+    rn_sfd_unlisten(&t->sfd);
+}
+
 static void stop(void *self, runnel_done *done, void *arg) {
     struct unix_transport *t = self;
     rn_socket_file_remove(&t->file);
@@ -169,6 +175,7 @@ static const struct runnel_transport ops = {
     .shut = rn_sfd_shut,
     .close = rn_sfd_close,
     .addresses = addresses,
+    .unlisten = unlisten,
 };
 
 const struct runnel_plugin runnel_plugin = {
