@@ -12,12 +12,12 @@ libdaemon_la_SOURCES = \
   daemon/files.c daemon/files.h \
   daemon/identity.c daemon/identity.h \
   daemon/info.c daemon/info.h \
-  daemon/limits.c daemon/limits.h \
   daemon/loader.c daemon/loader.h \
   daemon/marker.c daemon/marker.h \
   daemon/manager.c daemon/manager.h \
   daemon/notify.c daemon/notify.h \
   daemon/reread.c daemon/reread.h \
+  daemon/openfiles.c daemon/openfiles.h \
   daemon/sink.c daemon/sink.h \
   daemon/sync.c daemon/sync.h
 libdaemon_la_CPPFLAGS = $(DAEMON_CPPFLAGS)

@@ -8,8 +8,8 @@
 #include "daemon/datadir.h"
 #include "daemon/env.h"
 #include "daemon/identity.h"
-#include "daemon/limits.h"
 #include "daemon/manager.h"
+#include "daemon/openfiles.h"
 #include "daemon/reread.h"
 #include "node/node.h"
 
@@ -318,8 +318,8 @@ enum rn_exit rn_run(const struct rn_run_conf *with) {
     struct run r = {.with = with, .log = with->log, .lock = -1, .exit = RN_EXIT_OK};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)umask(077);
+    rn_open_files(r.log);
     (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail for a valid signal */
-    rn_limits_raise(r.log);
     rn_manager_open(&r.manager, r.log);
     enum rn_exit code = live(&r);
     end(&r);

@@ -20,6 +20,7 @@ struct load_options {
     uint64_t flight;   /* unanswered publishes of a connection */
     uint64_t join;     /* observations in one publish */
     uint64_t count;    /* messages in all; 0: as many as there is time for */
+    uint64_t deaf;     /* of the mode fanout: readers besides, who read nothing */
     uint64_t seconds;  /* to go on for; 0: until `count` */
     uint64_t bytes;    /* of a write of the mode disk */
     uint64_t rate;     /* messages a second; 0: as fast as it goes */
@@ -28,6 +29,6 @@ struct load_options {
 
 /* A mode measures once and prints one JSON object. */
 typedef int load_mode(const struct load_options *o, struct runnel_err *err);
-load_mode load_publish, load_read, load_disk;
+load_mode load_publish, load_read, load_fanout, load_idle, load_disk;
 
 #endif

@@ -10,9 +10,11 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -104,6 +106,17 @@ static int open_one(struct load_conn *c, const char *address, struct runnel_err 
     return r < 0 ? r : load_flush(c, err);
 }
 
+/* As many open files as that takes, if the system allows it. */
+static int allow_files(unsigned n, struct runnel_err *err) {
+    struct rlimit l;
+    rlim_t want = (rlim_t)n + 64;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_max < want)
+        return rn_fail(err, RUNNEL_EBUSY, "%u connections: only %llu files may be open; raise the limit (ulimit -Hn)",
+                       n, (unsigned long long)l.rlim_max);
+    l.rlim_cur = l.rlim_cur > want ? l.rlim_cur : want;
+    return setrlimit(RLIMIT_NOFILE, &l) == 0 ? 0 : rn_fail(err, RUNNEL_EIO, "setrlimit: %s", strerror(errno));
+}
+
 int load_open(struct load_loop *l, unsigned n, const char *address, const struct load_proto *proto,
               const struct load_calls *calls, void *mode, char *const *streams, unsigned n_streams,
               struct runnel_err *err) {
@@ -111,14 +124,18 @@ int load_open(struct load_loop *l, unsigned n, const char *address, const struct
     if (l->epoll < 0)
         return rn_fail(err, RUNNEL_EIO, "epoll_create1: %s", strerror(errno));
     l->conns = calloc(n, sizeof *l->conns);
-    if (!l->conns)
+    l->room = malloc(READ);
+    if (!l->conns || !l->room)
         return rn_fail(err, RUNNEL_ENOMEM, "no memory for %u connections", n);
+    int r = allow_files(n, err);
+    if (r < 0)
+        return r;
     for (; l->n_conns < n; l->n_conns++) {
         struct load_conn *c = &l->conns[l->n_conns];
         *c =
             (struct load_conn){.loop = l, .proto = proto, .calls = calls, .mode = mode, .number = l->n_conns, .fd = -1};
         c->stream = n_streams ? streams[l->n_conns % n_streams] : "";
-        int r = open_one(c, address, err);
+        r = open_one(c, address, err);
         if (r < 0) {
             l->n_conns++; /* this one is to be closed too */
             return rn_wrap(err, "connection %u", c->number);
@@ -137,6 +154,7 @@ void load_close(struct load_loop *l) {
         free(c->mine);
     }
     free(l->conns);
+    free(l->room);
     if (l->epoll >= 0)
         (void)close(l->epoll);
     *l = (struct load_loop){.epoll = -1};
@@ -166,22 +184,29 @@ int load_flush(struct load_conn *c, struct runnel_err *err) {
     return watch(c, EPOLL_CTL_MOD, err);
 }
 
-static int take_all(struct load_conn *c, struct runnel_err *err) {
+int load_deafen(struct load_conn *c, struct runnel_err *err) {
+    int r = load_flush(c, err);
+    return r < 0 ? r : watch(c, EPOLL_CTL_DEL, err);
+}
+
+/* Hands whole messages to the protocol; returns how many bytes they had. */
+static ssize_t take_all(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
     size_t at = 0;
-    while (at < c->in.n) {
-        long used = c->proto->take(c, c->in.p + at, c->in.n - at, err);
+    while (at < n) {
+        long used = c->proto->take(c, p + at, n - at, err);
         if (used < 0)
             return rn_wrap(err, "connection %u", c->number);
         if (used == 0)
             break;
         at += (size_t)used;
     }
-    rn_buf_drop(&c->in, at);
-    return 0;
+    return (ssize_t)at;
 }
 
+/* Most of what is read is whole messages: they are taken where they came. */
 static int read_in(struct load_conn *c, struct runnel_err *err) {
-    uint8_t *room = rn_buf_room(&c->in, READ);
+    int whole = c->in.n == 0;
+    uint8_t *room = whole ? c->loop->room : rn_buf_room(&c->in, READ);
     if (!room)
         return rn_fail(err, RUNNEL_ENOMEM, "no memory for what comes");
     ssize_t r = recv(c->fd, room, READ, 0);
@@ -191,14 +216,32 @@ static int read_in(struct load_conn *c, struct runnel_err *err) {
         return rn_fail(err, RUNNEL_EIO, "connection %u: cannot read: %s", c->number, strerror(errno));
     if (r == 0)
         return rn_fail(err, RUNNEL_ECLOSED, "connection %u: the server has closed it", c->number);
-    c->in.n += (size_t)r;
-    return take_all(c, err);
+    c->loop->now = load_now();
+    c->in.n += whole ? 0 : (size_t)r;
+    size_t have = whole ? (size_t)r : c->in.n;
+    ssize_t used = take_all(c, whole ? room : c->in.p, have, err);
+    if (used < 0)
+        return (int)used;
+    if (whole && (size_t)used < have)
+        return rn_buf_add(&c->in, room + used, have - (size_t)used);
+    rn_buf_drop(&c->in, (size_t)used);
+    if (c->in.n == 0)
+        rn_buf_free(&c->in);
+    return 0;
+}
+
+/* To the ns, and asleep. */
+static void wait_for(const struct load_loop *l, int64_t ns) {
+    struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    struct pollfd p = {.fd = l->epoll, .events = POLLIN};
+    (void)ppoll(&p, 1, &t, NULL); /* whatever it says, epoll_wait is asked next */
 }
 
 int load_turn(struct load_loop *l, int64_t wait, struct runnel_err *err) {
     struct epoll_event events[EVENTS];
-    /* Waits shorter than a ms are waited out by turning. */
-    int n = epoll_wait(l->epoll, events, EVENTS, wait < 0 ? -1 : (int)(wait / 1000000));
+    if (wait > 0)
+        wait_for(l, wait);
+    int n = epoll_wait(l->epoll, events, EVENTS, wait < 0 ? -1 : 0);
     if (n < 0 && errno != EINTR)
         return rn_fail(err, RUNNEL_EIO, "epoll_wait: %s", strerror(errno));
     for (int i = 0; i < n; i++) {

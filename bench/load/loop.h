@@ -43,6 +43,8 @@ struct load_loop {
     int epoll;
     struct load_conn *conns;
     unsigned n_conns;
+    int64_t now;   /* when something was read last */
+    uint8_t *room; /* what is read goes here; a connection keeps only the rest of a message */
 };
 
 /* Opens `n` connections to `address` (unix:///path or tcp://host:port), all with the same protocol and calls;
@@ -57,6 +59,9 @@ void load_close(struct load_loop *l);
 int load_turn(struct load_loop *l, int64_t wait, struct runnel_err *err);
 /* Sends what stands in c->out, as much as the socket takes; the rest follows by itself. */
 int load_flush(struct load_conn *c, struct runnel_err *err);
+
+/* Sends what stands in c->out and never reads again. */
+int load_deafen(struct load_conn *c, struct runnel_err *err);
 
 int64_t load_now(void); /* ns of the monotonic clock */
 int64_t load_cpu(void); /* ns of processor that this process has used */

@@ -9,29 +9,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "Usage: load MODE [--proto runnel|redis|nats] --to ADDRESS [OPTION VALUE]...\n"
-                            "Modes:\n"
-                            "  publish   publishes, each acknowledged\n"
-                            "  read      reads --count values of a stream from the beginning\n"
-                            "  disk      appends to the file ADDRESS, an fdatasync each\n"
-                            "Options:\n"
-                            "  --stream NAME   stream id, key or subject; several: one a client, in turn\n"
-                            "  --clients N     connections (1)\n"
-                            "  --flight N      unanswered publishes of a connection (1)\n"
-                            "  --join N        observations in one publish (1); runnel only\n"
-                            "  --count N       messages in all\n"
-                            "  --seconds N     how long\n"
-                            "  --rate N        messages a second; 0: as fast as it goes\n"
-                            "  --bytes N       of a write of the mode disk (4096)\n"
-                            "  --deadline N    seconds until it must be over (120)\n"
-                            "Prints one JSON object.\n";
+static const char usage[] =
+    "Usage: load MODE [--proto runnel|redis|nats|mqtt] --to ADDRESS [OPTION VALUE]...\n"
+    "Modes:\n"
+    "  publish   publishes, each acknowledged\n"
+    "  read      reads --count values of a stream from the beginning\n"
+    "  fanout    publishes to --clients readers of one stream\n"
+    "  idle      has --clients readers that wait, until standard input ends\n"
+    "  disk      appends to the file ADDRESS, an fdatasync each\n"
+    "Options:\n"
+    "  --stream NAME   stream id, key or subject; several: one a client, in turn\n"
+    "  --clients N     connections (1)\n"
+    "  --flight N      unanswered publishes of a connection (1)\n"
+    "  --join N        observations in one publish (1); runnel only\n"
+    "  --deaf N        of the mode fanout: readers besides, who want all from the beginning and read nothing\n"
+    "  --count N       messages in all\n"
+    "  --seconds N     how long\n"
+    "  --rate N        messages a second; 0: as fast as it goes\n"
+    "  --bytes N       of a write of the mode disk (4096)\n"
+    "  --deadline N    seconds until it must be over (120)\n"
+    "Prints one JSON object.\n";
 
 static const struct {
     const char *name;
     load_mode *run;
-} modes[] = {{"publish", load_publish}, {"read", load_read}, {"disk", load_disk}};
+} modes[] = {
+    {"publish", load_publish}, {"read", load_read}, {"fanout", load_fanout}, {"idle", load_idle}, {"disk", load_disk}};
 
-static const struct load_proto *const protos[] = {&load_runnel, &load_redis, &load_nats};
+static const struct load_proto *const protos[] = {&load_runnel, &load_redis, &load_nats, &load_mqtt};
 
 static int number(const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *v,
                   struct runnel_err *err) {
@@ -56,10 +61,11 @@ static int set(struct load_options *o, const char *name, char *text, struct runn
     struct {
         const char *name;
         uint64_t *v, least, most;
-    } numbers[] = {{"--clients", &o->clients, 1, 65536}, {"--flight", &o->flight, 1, 1048576},
-                   {"--join", &o->join, 1, LOAD_JOIN},   {"--count", &o->count, 0, 1000000000000},
-                   {"--seconds", &o->seconds, 0, 86400}, {"--rate", &o->rate, 0, 1000000000},
-                   {"--bytes", &o->bytes, 1, 16777216},  {"--deadline", &o->deadline, 1, 86400}};
+    } numbers[] = {{"--clients", &o->clients, 1, 65536},  {"--flight", &o->flight, 1, 1048576},
+                   {"--join", &o->join, 1, LOAD_JOIN},    {"--count", &o->count, 0, 1000000000000},
+                   {"--deaf", &o->deaf, 0, 65536},        {"--seconds", &o->seconds, 0, 86400},
+                   {"--rate", &o->rate, 0, 1000000000},   {"--bytes", &o->bytes, 1, 16777216},
+                   {"--deadline", &o->deadline, 1, 86400}};
     if (strcmp(name, "--proto") == 0)
         return set_proto(o, text, err);
     if (strcmp(name, "--to") == 0) {

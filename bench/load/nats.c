@@ -216,5 +216,28 @@ static long take(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_
     return r < 0 ? r : (long)(line + h.payload + 2);
 }
 
-const struct load_proto load_nats = {
-    .name = "nats", .hello = hello, .publish = publish, .read = read_all, .take = take};
+/* Core NATS: no acknowledgement. */
+static int cast(struct load_conn *c, struct runnel_bytes value, struct runnel_err *err) {
+    (void)rn_buf_str(&c->out, "PUB ");
+    (void)rn_buf_str(&c->out, c->stream);
+    (void)rn_buf_byte(&c->out, ' ');
+    (void)digits(&c->out, value.n);
+    (void)rn_buf_str(&c->out, "\r\n");
+    (void)rn_buf_add(&c->out, value.p, value.n);
+    c->made++;
+    return rn_buf_str(&c->out, "\r\n") < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no publish") : 0;
+}
+
+/* The PONG to the PING behind it says that it stands. */
+static int subscribe(struct load_conn *c, struct runnel_err *err) {
+    int r = rn_buf_fmt(&c->out, "SUB %s 2\r\nPING\r\n", c->stream);
+    return r < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no subscription") : 0;
+}
+
+const struct load_proto load_nats = {.name = "nats",
+                                     .hello = hello,
+                                     .publish = publish,
+                                     .cast = cast,
+                                     .subscribe = subscribe,
+                                     .read = read_all,
+                                     .take = take};

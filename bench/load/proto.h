@@ -27,6 +27,6 @@ struct load_proto {
     long (*take)(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err);
 };
 
-extern const struct load_proto load_runnel, load_redis, load_nats;
+extern const struct load_proto load_runnel, load_redis, load_nats, load_mqtt;
 
 #endif

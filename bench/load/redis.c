@@ -11,6 +11,9 @@
 #define PAGE 1000u /* entries of an XRANGE */
 #define MOST_BULK ((size_t)64 << 20)
 
+/* Phases of a connection. */
+enum { GREETING, GREETED, READING, SUBSCRIBING, SUBSCRIBED };
+
 /* One element that has come whole: its type, its number, its bytes when it is a bulk or a line. */
 struct element {
     uint8_t type;
@@ -140,7 +143,7 @@ static int read_all(struct load_conn *c, uint64_t count, struct runnel_err *err)
         return rn_fail(err, RUNNEL_ENOMEM, "no memory to read with");
     s->left = count;
     c->mine = s;
-    c->phase = 2;
+    c->phase = READING;
     return ask_page(c, err);
 }
 
@@ -186,17 +189,68 @@ static long take_entry(struct load_conn *c, const uint8_t *p, size_t n, struct r
     return r < 0 ? r : head + middle + rest;
 }
 
+/* ---- subscribing ---- */
+
+static int cast(struct load_conn *c, struct runnel_bytes value, struct runnel_err *err) {
+    return say(c, "PUBLISH", value, err);
+}
+
+static int subscribe(struct load_conn *c, struct runnel_err *err) {
+    c->phase = SUBSCRIBING;
+    (void)rn_buf_str(&c->out, "*2\r\n");
+    (void)bulk(&c->out, "SUBSCRIBE");
+    return bulk(&c->out, c->stream) < 0 ? rn_fail(err, RUNNEL_ENOMEM, "no subscription") : 0;
+}
+
+/* What every message of the channel begins with, made from the first that came whole. */
+struct start {
+    size_t n, value;
+    uint8_t bytes[];
+};
+
+/* Messages that all look alike: taken by one comparison each. Returns the bytes used, 0 when the next must be looked at
+ * element by element. */
+static long take_alike(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
+    const struct start *s = c->mine;
+    size_t at = 0;
+    while (s && n - at >= s->n + s->value + 2 && memcmp(p + at, s->bytes, s->n) == 0) {
+        int r = c->calls->value(c, (struct runnel_bytes){p + at + s->n, s->value}, err);
+        if (r < 0)
+            return r;
+        at += s->n + s->value + 2;
+    }
+    return (long)at;
+}
+
+static int take_first(struct load_conn *c, const uint8_t *p, const struct element *e, struct runnel_err *err) {
+    size_t n = (size_t)(e->bytes.p - p);
+    if (!c->mine) {
+        struct start *s = malloc(sizeof *s + n);
+        if (!s)
+            return rn_fail(err, RUNNEL_ENOMEM, "no memory for a message");
+        *s = (struct start){.n = n, .value = e->bytes.n};
+        memcpy(s->bytes, p, n);
+        c->mine = s;
+    }
+    return c->calls->value ? c->calls->value(c, e->bytes, err) : 0;
+}
+
 static long take(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_err *err) {
     struct element e;
     unsigned long parts;
     int r = 0;
-    if (c->phase == 2)
+    if (c->phase == READING)
         return ((struct pages *)c->mine)->in_page ? take_entry(c, p, n, err) : begin_page(c, p, n, err);
+    long alike = c->phase == SUBSCRIBED && c->calls->value ? take_alike(c, p, n, err) : 0;
+    if (alike != 0)
+        return alike;
     long used = reply(p, n, &e, &parts, err);
     if (used <= 0)
         return used;
-    if (c->phase == 0) {
-        c->phase = 1;
+    if (c->phase == SUBSCRIBED) {
+        r = take_first(c, p, &e, err);
+    } else if (c->phase != GREETED) {
+        c->phase = c->phase == SUBSCRIBING ? SUBSCRIBED : GREETED;
         r = c->calls->ready ? c->calls->ready(c, err) : 0;
     } else if (c->calls->acked) {
         r = c->calls->acked(c, c->done, err);
@@ -204,5 +258,10 @@ static long take(struct load_conn *c, const uint8_t *p, size_t n, struct runnel_
     return r < 0 ? r : used;
 }
 
-const struct load_proto load_redis = {
-    .name = "redis", .hello = hello, .publish = publish, .read = read_all, .take = take};
+const struct load_proto load_redis = {.name = "redis",
+                                      .hello = hello,
+                                      .publish = publish,
+                                      .cast = cast,
+                                      .subscribe = subscribe,
+                                      .read = read_all,
+                                      .take = take};

@@ -23,6 +23,7 @@ struct mine {
     struct runnel_id stream;
     uint64_t next; /* seq that must come next in the follow */
     uint64_t owed; /* credit to give back */
+    int any;       /* the follow begins with the next one, whichever that is */
 };
 
 static int hello(struct load_conn *c, struct runnel_err *err) {
@@ -87,13 +88,26 @@ static int read_all(struct load_conn *c, uint64_t count, struct runnel_err *err)
     return r < 0 ? rn_fail(err, -r, "no follow") : 0;
 }
 
+static int subscribe(struct load_conn *c, struct runnel_err *err) {
+    struct rn_buf b = {.max = 1024};
+    struct mine *m = mine_of(c, err);
+    if (!m)
+        return -RUNNEL_EINVALID;
+    m->any = 1;
+    (void)rn_buf_fmt(&b, "{\"method\":\"follow\",\"stream\":\"%s\",\"now\":true,\"credit\":%llu}", c->stream,
+                     (unsigned long long)CREDIT);
+    int r = b.failed ? b.failed : rn_frame_json(&c->out, RN_FRAME_REQUEST, FOLLOW, rn_buf_bytes(&b));
+    rn_buf_free(&b);
+    return r < 0 ? rn_fail(err, -r, "no follow") : 0;
+}
+
 /* The observations of a run, one by one, and credit for more. */
 static int on_data(struct load_conn *c, const struct rn_frame *f, struct runnel_err *err) {
     struct mine *m = c->mine;
     struct rn_cursor cursor;
     struct rn_obs o;
     int r;
-    if (!m || f->seq != m->next)
+    if (!m || (f->seq != m->next && !m->any))
         return rn_fail(err, RUNNEL_EDAMAGED, "observation %llu came, %llu was due", (unsigned long long)f->seq,
                        m ? (unsigned long long)m->next : 0);
     rn_cursor_init(&cursor, f->body.p, f->body.n, f->seq, f->base);
@@ -103,6 +117,7 @@ static int on_data(struct load_conn *c, const struct rn_frame *f, struct runnel_
     if (r < 0)
         return r;
     m->next = cursor.seq;
+    m->any = 0;
     m->owed += f->body.n;
     if (m->owed < GIVE_BACK)
         return 0;
@@ -124,6 +139,8 @@ static int told(struct load_conn *c, const struct rn_frame *f, struct runnel_err
     case RN_FRAME_HELLO:
         c->phase = 1;
         return c->calls->ready ? c->calls->ready(c, err) : 0;
+    case RN_FRAME_ANSWER:
+        return c->mine && ((struct mine *)c->mine)->any && c->calls->ready ? c->calls->ready(c, err) : 0;
     case RN_FRAME_PUBLISHED:
         return c->calls->acked ? c->calls->acked(c, f->id - 1, err) : 0;
     case RN_FRAME_DATA:
@@ -152,5 +169,6 @@ const struct load_proto load_runnel = {.name = "runnel",
                                        .publish = publish,
                                        .join = join,
                                        .cast = publish,
+                                       .subscribe = subscribe,
                                        .read = read_all,
                                        .take = take};

@@ -90,6 +90,27 @@ def joins_and_reads(f):
         equal(code, 1, "there is one less")
 
 
+def many_readers(f):
+    node = Node(f, "one")
+    with nodes(node):
+        stream = node.create("s")
+        there = ("--proto", "runnel", "--to", node.address, "--stream", stream, "--seconds", 1)
+        said = measured("fanout", *there, "--clients", 20, "--flight", 50)
+        kept = node.count(stream)
+        check(kept > 50, said)
+        equal(said["messages"], 20 * kept, "each reader has had each message")
+        said = measured("fanout", *there, "--clients", 3, "--rate", 200)
+        now = node.count(stream)
+        equal(said["messages"], 3 * (now - kept))
+        check(150 <= now - kept <= 201, "paced", said)
+        idle = subprocess.Popen([LOAD, "idle", *(str(w) for w in there[:6]), "--clients", "30"], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, env=environment())
+        equal(json.loads(idle.stdout.readline())["messages"], 30)
+        equal(idle.poll(), None, "they stay")
+        idle.communicate(timeout=DEADLINE)
+        equal(idle.returncode, 0)
+
+
 def says_what_the_node_refuses(f):
     node = Node(f, "one")
     with nodes(node):
@@ -295,7 +316,7 @@ def ends_without_a_trace(_):
                     p.communicate()
 
 
-main([words_of_load, publishes_into_a_node, joins_and_reads, says_what_the_node_refuses, writes_to_the_disk,
+main([words_of_load, publishes_into_a_node, joins_and_reads, many_readers, says_what_the_node_refuses, writes_to_the_disk,
       publishes_into("redis", redis_answer, [(b"-ERR full\r\n", "ERR full"), (b"?\r\n", "not understood")]),
       publishes_into("nats", nats_answer, [(b'{"error":{"code":503}}', "503"), (b"{}", "nats says")]),
       words_of_run, a_row_and_its_table, ends_without_a_trace])

@@ -79,10 +79,10 @@ EXTRA_DIST += tests/scenario/import.py
 tests/scenario/import.log: runneld runnel $(plugin_LTLIBRARIES)
 
 # The protocol by hand, against daemons.
-WIRE_SCENARIOS = tests/scenario/hostile.py
+WIRE_SCENARIOS = tests/scenario/hostile.py tests/scenario/readers.py
 TESTS += $(WIRE_SCENARIOS)
 EXTRA_DIST += $(WIRE_SCENARIOS) tests/scenario/wire.py
-tests/scenario/hostile.log: runneld $(plugin_LTLIBRARIES)
+tests/scenario/hostile.log tests/scenario/readers.log: runneld runnel $(plugin_LTLIBRARIES)
 
 # A small disk that is full, one that spoils the store, one that alters what it keeps; the benchmarks themselves.
 if BUILD_BDB

@@ -2,7 +2,6 @@
 # reload.py — another config for daemons that run: by "runnel reload" and by SIGHUP.
 # May touch: temporary folders, loopback ports.
 import json
-import resource
 import signal
 import socket
 import subprocess
@@ -256,18 +255,5 @@ def handles_hangup(d):
     return 0
 
 
-def open_files(f):
-    """The soft limit is raised to the hard one."""
-    n = Node(f, "n")
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
-    with nodes(n):
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-        with open("/proc/%d/limits" % n.daemon.process.pid) as limits:
-            line = next(line for line in limits if line.startswith("Max open files"))
-        soft, hard = line.split()[3:5]
-        equal(soft, hard)
-
-
 main([a_bad_config_changes_nothing, what_needs_a_restart_is_named, a_socket_that_cannot_be_had_undoes_all,
-      sections_come_and_go, the_link_it_came_over_may_go, nobody_notices, while_it_starts, open_files])
+      sections_come_and_go, the_link_it_came_over_may_go, nobody_notices, while_it_starts])
