@@ -14,11 +14,10 @@
 
 #define FOLLOW (UINT64_C(1) << 40)    /* the id of the follow; publishes count from 1 */
 #define CREDIT UINT64_C(16777216)     /* of it: all that the protocol allows */
+#define ENTRY (2u + LOAD_VALUE)       /* bytes of an observation in a publish */
 #define GIVE_BACK (UINT64_C(1) << 20) /* received bytes after which credit is given back */
 
 /* What a connection remembers. */
-#define ENTRY (2u + LOAD_VALUE) /* bytes of an entry */
-
 struct mine {
     struct runnel_id stream;
     uint64_t next; /* seq that must come next in the follow */
