@@ -3,7 +3,7 @@
 May touch: the servers of the run; reads their folders.
 
 Each row comes three times: after a clean stop (Redis: after a rewrite of its append-only file), NAME.running before that, and
-NAME.grown, after the stop less what the folder had before the first observation (runnel: its log, its ballast).
+NAME.grown, after the stop less what the folder had after one before the first observation (runnel: its ballast, its log).
 """
 import csv
 import os
@@ -43,10 +43,18 @@ def fill(env, server, stream):
     return said["messages"]
 
 
+def stopped(node):
+    """Bytes of its data folder after a clean stop; then it runs again."""
+    node.stop()
+    size = node.data()
+    node.start()
+    return size
+
+
 def runnel(env):
     with Runnel(env) as node:
         stream, = node.create("s")
-        before = node.data()
+        before = stopped(node)
         count = fill(env, node, stream)
         running = node.data()
         node.stop()
@@ -101,7 +109,7 @@ def co2(env):
     path = os.path.join(env.source, CO2)
     with Runnel(env) as node:
         streams = node.create(*("co2-%d" % i for i in range(env.count(COPIES))))
-        before, count = node.data(), 0
+        before, count = stopped(node), 0
         for stream in streams:
             count += node.ask("import", stream, path, "--time", "Date", "--value", "CO2")["imported"]
         running = node.data()
