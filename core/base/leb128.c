@@ -21,6 +21,10 @@ size_t rn_leb_size(uint64_t v) {
 
 int rn_leb_get(const uint8_t *p, size_t n, uint64_t *v) {
     uint64_t sum = 0;
+    if (n > 0 && p[0] < 0x80) { /* most are small */
+        *v = p[0];
+        return 1;
+    }
     for (unsigned i = 0; i < n && i < RN_LEB_MAX; i++) {
         uint8_t c = p[i];
         if (i == RN_LEB_MAX - 1 && c > 1) /* nine bytes hold 63 bits: one is left */

@@ -11,7 +11,8 @@ basehdr_HEADERS = \
 librunnel_base_la_SOURCES = \
   core/base/err.c core/base/buf.c core/base/leb128.c core/base/map.c core/base/heap.c core/base/utf8.c \
   core/base/arena.c core/base/arena.h core/base/json.c core/base/jsonget.c core/base/jsontext.c core/base/jsontext.h \
-  core/base/jsonwrite.c core/base/log.c core/base/number.c core/base/number.h core/base/quantity.c \
+  core/base/jsonwrite.c core/base/log.c core/base/number.c core/base/number.h core/base/plain.c \
+  core/base/plain.h core/base/quantity.c \
   core/base/quantity.h core/base/time.c core/base/value.c \
   core/base/changes.c core/base/request.c core/base/base64.c core/base/ids.c core/base/chunks.c
 librunnel_base_la_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(SODIUM_CFLAGS)

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/jsontext.h"
+#include "base/plain.h"
 
 static int walk(const void *p, size_t n, int blanks, struct rn_buf *out, struct runnel_err *err) {
     struct rn_text_rules rules = {.depth = RN_VALUE_DEPTH, .blanks = blanks};
@@ -18,7 +19,7 @@ static int walk(const void *p, size_t n, int blanks, struct rn_buf *out, struct 
 int rn_value_check(const void *p, size_t n, struct runnel_err *err) {
     if (n > RN_VALUE_MAX)
         return rn_fail(err, RUNNEL_ETOOBIG, "value: %zu bytes, the limit is %u", n, RN_VALUE_MAX);
-    return walk(p, n, 0, NULL, err);
+    return rn_value_plain(p, n) ? 0 : walk(p, n, 0, NULL, err);
 }
 
 int rn_value_compact(const void *p, size_t n, struct rn_buf *out, struct runnel_err *err) {

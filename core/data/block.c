@@ -34,7 +34,12 @@ static int damaged(const struct rn_cursor *c, const char *what, struct runnel_er
 }
 
 /* Reads one integer of the entry at `*at`; `what` for the message when it cannot. */
-static int entry_int(const struct rn_cursor *c, size_t *at, uint64_t *v, const char *what, struct runnel_err *err) {
+static inline int entry_int(const struct rn_cursor *c, size_t *at, uint64_t *v, const char *what,
+                            struct runnel_err *err) {
+    if (*at < c->n && c->p[*at] < 0x80) { /* most are small */
+        *v = c->p[(*at)++];
+        return 0;
+    }
     int used = rn_leb_get(c->p + *at, c->n - *at, v);
     if (used > 0) {
         *at += (size_t)used;

@@ -3,6 +3,8 @@
  * May touch: the heap.
  */
 #include "base/json.h"
+#include "base/jsontext.h"
+#include "base/plain.h"
 #include "base/utf8.h"
 #include "check.h"
 #include <stdio.h>
@@ -258,6 +260,36 @@ static void every_byte_in_strings(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+/* What the glance calls plain the walk must call right, and the glance must know most of what it is for. */
+static void the_glance_agrees_with_the_walk(void **state) {
+    static const char alphabet[] = "\"\"0019.-+eE\\u tfn~\x1f\x7f\x80\xc3\xbc";
+    const struct rn_text_rules rules = {.depth = RN_VALUE_DEPTH};
+    uint64_t seed = 7;
+    size_t wrong = 0, plain = 0, missed = 0;
+    (void)state;
+    for (size_t round = 0; round < 300000; round++) {
+        size_t n = 1 + check_below(&seed, 24), at = 0;
+        uint8_t *text = malloc(n); /* of its own, so that a sanitizer sees a read beyond the end */
+        assert_non_null(text);
+        int string = check_below(&seed, 2) == 0, any = check_below(&seed, 8) == 0;
+        for (size_t i = 0; i < n; i++)
+            text[i] = string && !any && check_below(&seed, 16) ? (uint8_t)('a' + check_below(&seed, 26))
+                      : any                                    ? (uint8_t)check_below(&seed, 256)
+                      : string ? (uint8_t)alphabet[check_below(&seed, sizeof alphabet - 1)]
+                               : (uint8_t)alphabet[2 + check_below(&seed, 8)];
+        if (string)
+            text[0] = text[n - 1] = '"';
+        int glance = rn_value_plain(text, n), walk = rn_text_walk(text, n, &rules, NULL, &at, NULL) == 0;
+        wrong += glance && !walk;
+        missed += walk && !glance && !memchr(text, '\\', n) && !memchr(text, 0xc3, n) && !any;
+        plain += (size_t)glance;
+        free(text);
+    }
+    assert_int_equal(wrong, 0);
+    assert_int_equal(missed, 0);
+    assert_true(plain > 30000);
+}
+
 static const char sample[] =
     "{\"a b\":[1,-2.5e3,true],\"c\\\"\":{\"\xc3\xbc\":null,\"d\":\"\\uD83C\\uDF0A \"},\"e\":false,\"f\":[[],{}]}";
 
@@ -471,11 +503,17 @@ static void changed_text(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good),         cmocka_unit_test(bad),
-        cmocka_unit_test(depth),        cmocka_unit_test(size),
-        cmocka_unit_test(every_cut),    cmocka_unit_test(every_blank),
-        cmocka_unit_test(compact),      cmocka_unit_test(every_short_text),
-        cmocka_unit_test(changed_text), cmocka_unit_test(every_byte_in_strings),
+        cmocka_unit_test(good),
+        cmocka_unit_test(bad),
+        cmocka_unit_test(depth),
+        cmocka_unit_test(size),
+        cmocka_unit_test(every_cut),
+        cmocka_unit_test(every_blank),
+        cmocka_unit_test(compact),
+        cmocka_unit_test(every_short_text),
+        cmocka_unit_test(changed_text),
+        cmocka_unit_test(every_byte_in_strings),
+        cmocka_unit_test(the_glance_agrees_with_the_walk),
     };
     return cmocka_run_group_tests_name("base value", tests, NULL, NULL);
 }
