@@ -150,25 +150,32 @@ static int run_fits(const struct rn_tail *t, uint64_t seq, int64_t base, struct 
 
 int rn_tail_add_run(struct rn_tail *t, uint64_t seq, int64_t base, struct runnel_bytes entries,
                     const struct rn_tail_sink *sink, struct runnel_err *err) {
-    int first = in_open(t) == 0;
-    uint64_t count;
-    int64_t last;
+    struct rn_checked_run run = {.seq = seq, .base = base, .entries = entries};
     int rc = run_fits(t, seq, base, err);
     if (rc == 0)
-        rc = rn_entries_check(entries.p, entries.n, seq, base, first, RN_MAX_BLOCK - in_open(t), &count, &last, err);
+        rc = rn_entries_check(entries.p, entries.n, seq, base, in_open(t) == 0, RN_MAX_BLOCK - in_open(t), &run.count,
+                              &run.last, err);
+    return rc == 0 ? rn_tail_add_checked(t, &run, sink, err) : rc;
+}
+
+int rn_tail_add_checked(struct rn_tail *t, const struct rn_checked_run *run, const struct rn_tail_sink *sink,
+                        struct runnel_err *err) {
+    int rc = run_fits(t, run->seq, run->base, err);
     if (rc != 0)
         return rc;
-    if (count == 0)
-        return rn_fail(err, RUNNEL_EDAMAGED, "run at observation %" PRIu64 ": it holds none", seq);
+    if (run->count == 0 || run->count > RN_MAX_BLOCK - in_open(t))
+        return rn_fail(err, RUNNEL_EDAMAGED,
+                       "run at observation %" PRIu64 ": %" PRIu64 " observations, want 1 to %" PRIu64, run->seq,
+                       run->count, RN_MAX_BLOCK - in_open(t));
     size_t off = t->open.n;
-    if (first)
-        rc = rn_buf_le64(&t->open, (uint64_t)base);
+    if (in_open(t) == 0)
+        rc = rn_buf_le64(&t->open, (uint64_t)run->base);
     if (rc == 0)
-        rc = rn_buf_add(&t->open, entries.p, entries.n);
+        rc = rn_buf_add(&t->open, run->entries.p, run->entries.n);
     if (rc != 0)
-        return rn_fail(err, -rc, "run at observation %" PRIu64 ": no room for its block", seq);
-    t->count += count;
-    t->last = last;
+        return rn_fail(err, -rc, "run at observation %" PRIu64 ": no room for its block", run->seq);
+    t->count += run->count;
+    t->last = run->last;
     return settle(t, off, sink, err);
 }
 

@@ -52,6 +52,16 @@ int rn_tail_add(struct rn_tail *t, const struct rn_obs *o, size_t n, const struc
  * blocks only at a block's end: a run ends with its block. On failure the tail is spoiled. */
 int rn_tail_add_run(struct rn_tail *t, uint64_t seq, int64_t base, struct runnel_bytes entries,
                     const struct rn_tail_sink *sink, struct runnel_err *err);
+/* A run whose entries have been checked by rn_entries_check, with this seq and base, as those that start a block if
+ * they do: how many they are and when the last one was. */
+struct rn_checked_run {
+    uint64_t seq, count;
+    int64_t base, last;
+    struct runnel_bytes entries; /* borrowed */
+};
+/* As rn_tail_add_run, without looking at the entries once more. */
+int rn_tail_add_checked(struct rn_tail *t, const struct rn_checked_run *run, const struct rn_tail_sink *sink,
+                        struct runnel_err *err);
 /* The root at t->count. */
 struct rn_hash rn_tail_root(const struct rn_tail *t);
 /* The leaf hash of the open block; only when there is one. */

@@ -28,7 +28,7 @@ libnode_la_SOURCES = \
   core/node/drop.c \
   core/node/env.h \
   core/node/erase.c \
-  core/node/fetch.c \
+  core/node/fetch.c core/node/fetchblocks.c core/node/fetchleaves.c core/node/fetchstate.h \
   core/node/fill.c core/node/fill.h \
   core/node/flight.c \
   core/node/follow.c core/node/follow.h core/node/followrun.c \

@@ -17,12 +17,12 @@ void rn_provider_let_go(struct rn_upstream *u) {
     if (u->session && u->ask)
         rn_session_forget(u->session, u->ask);
     u->ask = 0;
+    rn_fetch_keep(u);
+    rn_fetch_free(u);
     u->session = NULL;
     free(u->provider);
     u->provider = NULL;
     rn_upstream_content(u);
-    rn_fetch_keep(u);
-    rn_fetch_free(u);
     rn_live_free(u);
     rn_peer_leave(&u->user);
     rn_upstream_set_live(u, 0);

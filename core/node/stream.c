@@ -259,6 +259,11 @@ int rn_growth_add_run(struct rn_growth *g, uint64_t seq, int64_t base, struct ru
     return rn_tail_add_run(&g->next, seq, base, entries, &sink, err);
 }
 
+int rn_growth_add_checked(struct rn_growth *g, const struct rn_checked_run *run, struct runnel_err *err) {
+    struct rn_tail_sink sink = growth_sink(g);
+    return rn_tail_add_checked(&g->next, run, &sink, err);
+}
+
 void rn_growth_state(struct rn_growth *g, struct runnel_bytes head) {
     struct rn_buf b = {.n = 0};
     struct rn_place p = rn_place_state(g->stream->number);

@@ -131,6 +131,8 @@ int rn_growth_begin(struct rn_growth *g, struct rn_stream *s, const struct rn_ta
 int rn_growth_add(struct rn_growth *g, const struct rn_obs *o, size_t n, struct runnel_err *err);
 int rn_growth_add_run(struct rn_growth *g, uint64_t seq, int64_t base, struct runnel_bytes entries,
                       struct runnel_err *err);
+/* As that, for a run that has been checked already. */
+int rn_growth_add_checked(struct rn_growth *g, const struct rn_checked_run *run, struct runnel_err *err);
 /* Adds the state record: what is held after this growth, and the head (encoded; empty: none). A promised head that
  * counts more stays in its place. */
 void rn_growth_state(struct rn_growth *g, struct runnel_bytes head);

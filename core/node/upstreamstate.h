@@ -31,14 +31,11 @@ struct rn_candidate {
     unsigned failures;
 };
 
-#define RN_GROUP_LEVEL 10u /* leaves are fetched in subtrees of 2^10 */
-#define RN_GROUP (1u << RN_GROUP_LEVEL)
 /* Credit of a follow of ours, bytes: what may wait for a commit and the largest block behind it must fit,
  * since credit is given back only for what has been committed. */
 #define RN_WINDOW ((int64_t)6 << 20)
 #define RN_LIVE_GAP 64u                        /* observations behind which the tail is followed without leaf hashes */
 #define RN_LIVE_BYTES (RN_WINDOW / 2)          /* a tail that brings more than this without a head is fetched instead */
-#define RN_COMMIT_BYTES ((size_t)1 << 20)      /* fetched bytes that make a commit */
 #define RN_STALL_NS (INT64_C(15) * 1000000000) /* without anything of what was asked for */
 #define RN_ASK_NS (INT64_C(10) * 1000000000)
 
@@ -50,26 +47,6 @@ struct rn_flight {
     int has_head;
     struct rn_signed_head head;
     size_t bytes; /* entries in it: credit to give back */
-};
-
-/* The history that is being fetched. */
-struct rn_fetch {
-    struct rn_signed_head target;
-    uint64_t leaves;       /* of the target's tree */
-    struct rn_hash *nodes; /* perfect nodes of RN_GROUP_LEVEL, from index `first` on, checked */
-    uint64_t first, n_nodes, got_nodes;
-    struct rn_hash group[RN_GROUP + 1]; /* leaf hashes of the subtree at hand, checked */
-    uint64_t leaf_from, n_leaves, got_leaves;
-    int skeleton;        /* the leaves at hand are the ragged right edge and not checked yet */
-    uint64_t until;      /* observations that the group at hand ends with */
-    struct rn_buf block; /* entries received for the block at hand */
-    int64_t block_base;  /* and their base */
-    uint64_t block_seq;
-    uint64_t block_count;
-    struct rn_growth growth; /* what has been checked and is not on its way yet */
-    struct rn_changes changes;
-    int growing;
-    size_t bytes; /* entries in growth */
 };
 
 struct rn_upstream {
@@ -95,7 +72,7 @@ struct rn_upstream {
     struct rn_signed_head probed; /* the head that the probe brought, checked */
     struct rn_attested_memo memo;
 
-    struct rn_fetch *fetch;
+    struct rn_fetch *fetch; /* the history that is being fetched (fetchstate.h) */
 
     /* The live tail. */
     struct rn_list runs; /* those that wait for their head (live.c) */

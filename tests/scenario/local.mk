@@ -68,10 +68,12 @@ EXTRA_DIST += tests/scenario/plugin.py
 tests/scenario/plugin.log: runneld runnel $(plugin_LTLIBRARIES)
 
 # Two nodes, and the script that shows them.
-PAIR_SCENARIOS = tests/scenario/author.py tests/scenario/backup.py tests/scenario/drop.py tests/scenario/exchange.py tests/scenario/quickstart.py
+PAIR_SCENARIOS = tests/scenario/author.py tests/scenario/backup.py tests/scenario/drop.py tests/scenario/exchange.py \
+  tests/scenario/lateleaves.py tests/scenario/quickstart.py
 TESTS += $(PAIR_SCENARIOS)
 EXTRA_DIST += $(PAIR_SCENARIOS) tests/scenario/pair.py tests/scenario/program.py
-tests/scenario/author.log tests/scenario/backup.log tests/scenario/drop.log tests/scenario/exchange.log tests/scenario/quickstart.log: runneld runnel $(plugin_LTLIBRARIES)
+tests/scenario/author.log tests/scenario/backup.log tests/scenario/drop.log tests/scenario/exchange.log \
+  tests/scenario/lateleaves.log tests/scenario/quickstart.log: runneld runnel $(plugin_LTLIBRARIES)
 
 # CSV in and out, killed anywhere.
 TESTS += tests/scenario/import.py
