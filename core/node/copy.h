@@ -31,7 +31,7 @@ size_t rn_piece_add(struct rn_buf *slice, const struct rn_place *key, struct run
  * that a backup holds. */
 int rn_piece_next(struct runnel_bytes *slice, struct rn_piece *out, struct runnel_err *err);
 
-/* ---- backup.c ---- */
+/* ---- backup.c, backupslice.c ---- */
 
 struct rn_backup;
 /* A session has ended: a backup that it had begun is forgotten. */

@@ -9,7 +9,7 @@ libnode_la_SOURCES = \
   core/node/ask.c \
   core/node/author.c core/node/author.h core/node/authorstate.h \
   core/node/backoff.c core/node/backoff.h \
-  core/node/backup.c \
+  core/node/backup.c core/node/backupslice.c core/node/backupstate.h \
   core/node/better.c \
   core/node/blocks.c core/node/blocks.h \
   core/node/call.c \
