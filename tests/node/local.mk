@@ -2,7 +2,7 @@
 # tests/node/local.mk — tests of a whole node over its protocol, in a simulated world.
 # May touch: the build folder.
 check_LTLIBRARIES += libbed.la
-libbed_la_SOURCES = tests/node/bed.h tests/node/bed.c tests/unit/check.h
+libbed_la_SOURCES = tests/node/bed.h tests/node/bed.c tests/node/three.h tests/node/three.c tests/unit/check.h
 libbed_la_CPPFLAGS = $(SIM_CPPFLAGS) $(CMOCKA_CFLAGS)
 BED_LIBS = libbed.la $(SIM_LIBS) $(CMOCKA_LIBS)
 BED_TESTS = \
@@ -23,6 +23,7 @@ BED_TESTS = \
   tests/node/subscribe \
   tests/node/life \
   tests/node/damage \
+  tests/node/mend \
   tests/node/author
 check_PROGRAMS += $(BED_TESTS)
 TESTS += $(BED_TESTS)
@@ -56,6 +57,9 @@ tests_node_life_LDADD = $(BED_LIBS)
 tests_node_damage_SOURCES = tests/node/damage.c
 tests_node_damage_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_damage_LDADD = $(BED_LIBS)
+tests_node_mend_SOURCES = tests/node/mend.c
+tests_node_mend_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_mend_LDADD = $(BED_LIBS)
 tests_node_drop_SOURCES = tests/node/drop.c
 tests_node_drop_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_drop_LDADD = $(BED_LIBS)
