@@ -123,6 +123,25 @@ def check_folders(root, paths):
     return found
 
 
+# ---- maps: where there are many files, the README is a map of them ----
+
+MANY_HEADERS = 20
+
+
+def check_maps(root, paths):
+    headers = {}
+    for path in paths:
+        if path.endswith('.h') and not path.endswith('state.h'):  # the inside of the header of that name
+            headers.setdefault(os.path.dirname(path), []).append(path)
+    found = []
+    for folder, inside in sorted(headers.items()):
+        if len(inside) > MANY_HEADERS and describes(root, folder, None):
+            text = read(root, os.path.join(folder, 'README.md'))
+            found += [('maps', '%s: %s/README.md does not name it; a folder of more than %d headers has a map of them' %
+                       (path, folder, MANY_HEADERS)) for path in inside if '`%s`' % os.path.basename(path) not in text]
+    return found
+
+
 # ---- names: a file that is named is there ----
 
 NAMED = re.compile(r'(?<![\w<$*{./…-])((?:[\w-]+/)*[\w-]{2,}\.(?:c|h|md|py|sh|mk))(?![\w(])')
@@ -163,7 +182,7 @@ def check_tree(root):
     for path in paths:
         text = read(root, path)
         found += check_head(root, path, text) + check_functions(path, text) + check_names(path, text, paths, known)
-    return found + check_folders(root, paths)
+    return found + check_folders(root, paths) + check_maps(root, paths)
 
 
 # ---- the script's own test ----
@@ -184,6 +203,9 @@ CLEAN = {
     'core/base/b.c': head('b.c') + '/* See b.h. */\nint f(int (*g)(int),\n      int b) {\n' + MANY[:-18] + '}\n',
     'core/base/c.c': head('c.c') + '/* A table.\n * Long because it has all cases. */\nint f(void) {\n' + MANY + '}\n',
     'core/base/d.c': head('d.c') + '#define M(x) \\\n  do { \\\n  } while (0)\nextern "C" {\nint t[] = {\n' + '1,\n' * 200 + '};\n}\n',
+    'sim/README.md': PAGE + ' '.join('`h%d.h`' % i for i in range(21)) + '\n',
+    **{'sim/h%d.h' % i: head('h%d.h' % i) for i in range(21)},
+    'sim/h1state.h': head('h1state.h'),
     'plugins/README.md': PAGE + '`storage/` has the storage plugins.\n',
     'plugins/storage/one/README.md': PAGE,
     'plugins/storage/one/p.c': head('p.c'),
@@ -203,13 +225,14 @@ PLANTED = [
     ('functions', 'core/base/x.c', head('x.c') + '/* Long, and so it is. */\nstatic int f(int a,\n  int b) {\n' + MANY[:-9] + '}\n'),
     ('functions', 'core/base/x.c', head('x.c') + '#define M(x) {\nextern "C" {\nint f(struct s a) {\n  struct s b = {{\n' + MANY + '  }};\n}\n}\n'),
     ('functions', 'tests/unit/x.py', head('x.py', '"""%s"""\n') + 'def f():\n' + '    x()\n' * 100),
-    ('folders', 'sim/m.c', head('m.c')),
+    ('folders', 'tool/m.c', head('m.c')),
     ('folders', 'plugins/sync/one/README.md', PAGE),
     ('folders', 'plugins/storage/two/m.c', head('m.c')),
     ('folders', 'tests/new/m.c', head('m.c')),
+    ('maps', 'sim/x.h', head('x.h')),
     ('names', 'core/base/x.c', head('x.c') + '/* As gone.h says. */\n'),
     ('names', 'core/base/x.md', PAGE + 'See `b.h`,\nand core/data/bb.h.\n'),
     ('names', 'tests/unit/x.mk', head('x.mk', '# %s').replace('\n *', '\n#') + '# with gone.py\n'),
 ]
 
-sys.exit(run(check_tree, ('heads', 'functions', 'folders', 'names'), CLEAN, PLANTED))
+sys.exit(run(check_tree, ('heads', 'functions', 'folders', 'maps', 'names'), CLEAN, PLANTED))
