@@ -10,6 +10,8 @@
 #define SILENCE_STEP (20 * SIM_MS) /* how often what is held up by silence looks again */
 #define SYN_STEP SIM_S
 #define SYN_TRIES 30u
+#define PIECES_A_SECOND 20u
+#define PIECE_LEAST 1400u /* bytes: a packet */
 
 /* Bytes under way; n = 0 is the orderly end. */
 struct segment {
@@ -28,6 +30,7 @@ struct sim_end {
     const struct sim_end_up *up;
     void *arg;
     int open, shut, broken, closed; /* closed: by its owner, who has forgotten it */
+    int64_t mute_until;             /* nothing arrives here before that */
     int want_read, want_write;
     struct rn_list flight; /* of struct segment */
     size_t in_flight;
@@ -127,12 +130,21 @@ static int silent(const struct sim_link *l) {
     return l->silent_until > l->world->now;
 }
 
-/* Silence: whatever the event was to bring comes later. */
-static int held_up(struct sim_link *l, struct sim_event *ev) {
-    if (!silent(l))
+/* Silence: whatever the event was to bring to this end comes later. */
+static int held_up(struct sim_end *e, struct sim_event *ev) {
+    struct sim_world *w = e->link->world;
+    if (!silent(e->link) && e->mute_until <= w->now)
         return 0;
-    sim_after(l->world, ev, SILENCE_STEP);
+    sim_after(w, ev, SILENCE_STEP);
     return 1;
+}
+
+/* Only what nodes say to one another: programs judge themselves what they hear. */
+static void tap(const struct sim_end *to, const uint8_t *p, size_t n) {
+    const struct sim_link *l = to->link;
+    const struct sim_end *from = other(to);
+    if (l->world->tap && to->host && from->host && !to->host->program && !from->host->program)
+        l->world->tap(l->world->tap_arg, l->number, to == &l->end[1], from->host->number, p, n);
 }
 
 /* Of `n` bytes that could be taken, how many are. */
@@ -161,6 +173,8 @@ static void link_free_if_done(struct sim_link *l) {
         sim_cancel(l->world, &e->tell);
         rn_buf_free(&e->got);
     }
+    if (l->world->tap) /* the hosts may be gone already */
+        l->world->tap(l->world->tap_arg, l->number, 0, 0, NULL, 0);
     sim_cancel(l->world, &l->syn);
     rn_list_del(&l->link);
     free(l);
@@ -181,7 +195,7 @@ static void on_tell(void *arg) {
     struct sim_end *e = arg;
     struct sim_link *l = e->link;
     enum news news = e->news;
-    if (news == NEWS_OPENED && held_up(l, &e->tell))
+    if (news == NEWS_OPENED && held_up(e, &e->tell))
         return;
     e->news = NO_NEWS;
     if (e->closed)
@@ -214,7 +228,7 @@ static void strayed(struct sim_end *e, size_t n) {
 static void on_arrive(void *arg) {
     struct sim_end *e = arg;
     struct sim_link *l = e->link;
-    if (held_up(l, &e->arrive))
+    if (held_up(e, &e->arrive))
         return;
     struct segment *s = rn_list_of(e->flight.next, struct segment, link);
     size_t n = s->n;
@@ -238,7 +252,7 @@ static void on_arrive(void *arg) {
 
 static void on_room(void *arg) {
     struct sim_end *e = arg;
-    if (held_up(e->link, &e->room) || !e->want_write || e->closed || e->broken)
+    if (held_up(e, &e->room) || !e->want_write || e->closed || e->broken)
         return;
     e->want_write = 0;
     e->up->ready(e->arg, RUNNEL_WRITABLE);
@@ -286,7 +300,8 @@ static void on_syn(void *arg) {
             unanswered(l);
         return;
     }
-    if (!to || !to->accept || sim_chance(chance(l), to->weather.refuse)) {
+    if (!to || !to->accept || (to->bars && to->bars(to->bars_arg, near->host)) ||
+        sim_chance(chance(l), to->weather.refuse)) {
         refused(l, "connection refused");
         return;
     }
@@ -387,6 +402,21 @@ static void gather(uint8_t *to, size_t n, const struct iovec *iov) {
     }
 }
 
+/* What a slow wire carries does not arrive all at once when the last byte does. */
+static void send_pieces(struct sim_end *to, const struct iovec *iov, size_t n) {
+    size_t most = (size_t)(bandwidth(to->link) / PIECES_A_SECOND);
+    uint8_t *all = sim_alloc(n);
+    if (most < PIECE_LEAST)
+        most = PIECE_LEAST;
+    gather(all, n, iov);
+    for (size_t at = 0; at < n; at += most) {
+        size_t k = n - at < most ? n - at : most;
+        memcpy(send_to(to, k)->data, all + at, k);
+    }
+    tap(to, all, n);
+    free(all);
+}
+
 ssize_t sim_end_write(struct sim_end *e, const struct iovec *iov, int n) {
     struct sim_end *o = other(e);
     size_t all = 0;
@@ -406,7 +436,7 @@ ssize_t sim_end_write(struct sim_end *e, const struct iovec *iov, int n) {
         return -RUNNEL_EBUSY;
     }
     size_t k = chopped(e, all < room ? all : room);
-    gather(send_to(o, k)->data, k, iov);
+    send_pieces(o, iov, k);
     return (ssize_t)k;
 }
 
@@ -476,4 +506,8 @@ void sim_link_cut(struct sim_link *l) {
 
 void sim_link_silence(struct sim_link *l, int64_t ns) {
     l->silent_until = l->world->now + ns;
+}
+
+void sim_link_mute(struct sim_link *l, int side, int64_t ns) {
+    l->end[side].mute_until = l->world->now + ns;
 }

@@ -39,6 +39,9 @@ struct sim_host {
     int program;  /* links that it dials are local ones, by root */
     int isolated; /* no byte comes or goes, no dial is answered; nothing closes */
     int power;    /* 0: the machine is off, and does not even refuse */
+    /* A firewall: whether it refuses dials from that host. NULL: it refuses nobody. */
+    int (*bars)(void *arg, const struct sim_host *from);
+    void *bars_arg;
     /* Takes a new end: sets its up and arg with sim_end_own and returns 0, or refuses. NULL: nobody listens. */
     int (*accept)(void *arg, struct sim_end *e);
     void *accept_arg;
@@ -79,5 +82,7 @@ struct sim_host *sim_link_host(const struct sim_link *l, int side); /* 0: who di
 void sim_link_cut(struct sim_link *l);
 /* Bytes stop for `ns`, without any sign: then they come, late. */
 void sim_link_silence(struct sim_link *l, int64_t ns);
+/* As that for the bytes towards one side only; what goes the other way arrives. */
+void sim_link_mute(struct sim_link *l, int side, int64_t ns);
 
 #endif

@@ -48,6 +48,10 @@ struct sim_world {
     /* Called after each event with the host that it belonged to: here the checkers look. */
     void (*watch)(void *arg, uint32_t host);
     void *watch_arg;
+    /* Sees all bytes that are written to links between nodes, in the order of writing: those towards end
+     * `side` of the link (0: who dialled) from a host of this number; n = 0: the link is no more. */
+    void (*tap)(void *arg, uint64_t link, int side, uint32_t from, const uint8_t *p, size_t n);
+    void *tap_arg;
     char failure[1024]; /* the first thing that was wrong; empty while all is well */
     /* signatures that were found good: simulated nodes check the same few again and again */
     struct rn_hash memo[SIM_MEMO];

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * better.c — while a provider serves, a better one is looked for now and then: the publisher, or one that is ahead.
+ * better.c — while a provider serves, a better one is looked for now and then: the publisher, one that is ahead, or
+ * one that is live where the provider is not.
  * May touch: peers, sessions.
  */
+#include "base/json.h"
 #include "base/time.h"
 #include "node/backoff.h"
 #include "node/upstreamstate.h"
@@ -9,6 +11,7 @@
 #include <string.h>
 
 #define BETTER_LEAST (5 * RN_NS_S) /* between looks for a better provider */
+#define SOON_LEAST (RN_NS_S / 2)   /* the same while the one at hand is not live: it may find one itself first */
 
 void rn_better_stop(struct rn_upstream *u) {
     if (u->other_session && u->other_ask)
@@ -20,9 +23,21 @@ void rn_better_stop(struct rn_upstream *u) {
     rn_peer_leave(&u->other);
 }
 
+/* It serves all that it has, and has lost its own provider. */
+static int is_cut_off(const struct rn_upstream *u) {
+    return u->phase == RN_UP_LIVE && !u->live;
+}
+
 static void watch_for_better(struct rn_upstream *u) {
-    if (!u->recover && (!u->provider_publisher || u->lags))
-        rn_upstream_wake_in(u, BETTER_LEAST + (int64_t)rn_dice(u->node->env, (uint64_t)BETTER_LEAST));
+    int64_t least = is_cut_off(u) ? SOON_LEAST : BETTER_LEAST;
+    if (!u->recover && (!u->provider_publisher || u->lags || is_cut_off(u)))
+        rn_upstream_wake_in(u, least + (int64_t)rn_dice(u->node->env, (uint64_t)least));
+}
+
+void rn_better_soon(struct rn_upstream *u) {
+    int set = rn_timer_set(&u->alarm.timer) && u->alarm.timer.at <= rn_upstream_now(u) + 2 * SOON_LEAST;
+    if (!set && !u->other.peer)
+        watch_for_better(u);
 }
 
 static void on_head(void *arg, const struct rn_reply *r, const struct runnel_err *err) {
@@ -36,8 +51,11 @@ static void on_head(void *arg, const struct rn_reply *r, const struct runnel_err
         return; /* rn_better_down follows */
     int rc = err ? -1 : rn_probe_check(u, r->json, &head, &d, &why);
     rn_descriptor_free(d);
-    int better = rc == 0 && head.head.count >= u->stream->tail.count &&
-                 (u->other_publisher || (u->ahead && u->stream->tail.count < u->ahead));
+    int live = 0, ahead = u->ahead && u->stream->tail.count < u->ahead;
+    if (rc == 0)
+        (void)rn_json_bool(r->json, "live", &live, NULL);
+    live = live && is_cut_off(u);
+    int better = rc == 0 && head.head.count >= u->stream->tail.count && (u->other_publisher || ahead || live);
     u->ahead = rc == 0 ? head.head.count : 0;
     if (!better) {
         rn_better_stop(u);
@@ -45,7 +63,10 @@ static void on_head(void *arg, const struct rn_reply *r, const struct runnel_err
         return;
     }
     rn_node_log(u->node, RUNNEL_INFO, "sync", "stream %s: moving from %s to %s, %s", rn_upstream_text(u, text),
-                u->provider, u->other_address, u->other_publisher ? "the publisher" : "which is ahead");
+                u->provider, u->other_address,
+                u->other_publisher ? "the publisher"
+                : live             ? "which is live"
+                                   : "which is ahead");
     /* `other` holds the session open until `user` does. */
     char *address = u->other_address;
     int publisher = u->other_publisher;

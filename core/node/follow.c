@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "node/hops.h"
 #include "node/sessionstate.h"
 #include <stdlib.h>
 
@@ -177,6 +178,11 @@ static void send_state(struct rn_follow *f, const char *end, const struct runnel
         rn_jw_kstr(&w, "end", end);
     else
         rn_jw_kbool(&w, "live", f->told_live);
+    if (!end && f->told_live && f->session->has_peer) {
+        struct rn_hops hops;
+        rn_stream_hops(f->stream, &hops);
+        rn_hops_write(&w, &hops);
+    }
     if (err) {
         rn_jw_kstr(&w, "code", rn_code_word(err->code));
         rn_jw_kstr(&w, "message", err->msg);
@@ -223,8 +229,10 @@ static int caught_up(struct rn_follow *f) {
         return 1;
     }
     int live = rn_stream_live(f->stream);
-    if (live != f->told_live) {
+    uint32_t hops = live && f->session->has_peer ? rn_stream_hops_no(f->stream) : f->told_hops;
+    if (live != f->told_live || hops != f->told_hops) {
         f->told_live = live;
+        f->told_hops = hops;
         send_state(f, NULL, NULL);
     }
     rn_list_add(&f->stream->caught_up, &f->end_link);

@@ -28,7 +28,8 @@ struct rn_follow {
     int has_until_time;
     int64_t credit; /* bytes that may be sent; may go below 0 by one observation */
     int heads;
-    int told_live; /* -1: nothing told yet */
+    int told_live;      /* -1: nothing told yet */
+    uint32_t told_hops; /* to a node: by which path (hops.h) */
     /* With heads: the head that the observations being sent end at. Fixed when it is taken, so that a
      * reader hears of heads also while the stream grows faster than it reads. */
     struct rn_buf goal; /* encoded; empty when all of the newest has been told */

@@ -42,6 +42,7 @@ struct rn_node {
     const struct rn_registry *registry;
     struct rn_key id;
     uint8_t nonce[RN_NONCE]; /* new at each start */
+    uint64_t tag;            /* as well: its name in paths (hops.h) */
     enum rn_phase phase;
     int64_t started; /* monotonic */
     int64_t quiet;   /* until then no failure of the storage is logged */

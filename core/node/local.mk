@@ -35,6 +35,7 @@ libnode_la_SOURCES = \
   core/node/gather.c \
   core/node/gone.c core/node/gone.h \
   core/node/heads.c core/node/heads.h \
+  core/node/hops.c core/node/hops.h \
   core/node/info.c \
   core/node/fsck.c \
   core/node/inner.h \
@@ -44,6 +45,7 @@ libnode_la_SOURCES = \
   core/node/live.c \
   core/node/load.c \
   core/node/loadstream.c \
+  core/node/look.c \
   core/node/loop.c core/node/loop.h \
   core/node/mend.c core/node/mend.h core/node/mendfetch.c core/node/mendlook.c \
   core/node/mendproof.c core/node/mendround.c core/node/mendstate.h \

@@ -40,6 +40,7 @@ static void failed(void *node, const struct runnel_err *why) {
 static int make_parts(struct rn_node *n, struct runnel_err *err) {
     uint8_t seed[16];
     n->env->random(n->env->ctx, n->nonce, sizeof n->nonce);
+    n->env->random(n->env->ctx, &n->tag, sizeof n->tag);
     n->env->random(n->env->ctx, seed, sizeof seed);
     n->hasher = rn_hasher_new();
     n->streams = rn_map_new(seed);
@@ -241,18 +242,4 @@ int rn_node_sign(void *node, const char *purpose, const void *p, size_t n, uint8
 int rn_node_check_head(struct rn_node *n, const struct rn_head *head, const struct rn_attestation *a,
                        const struct rn_key *author, struct rn_attested_memo *memo, struct runnel_err *err) {
     return rn_head_check_by(n->hasher, head, a, author, n->env->verify, n->env->ctx, memo, err);
-}
-
-/* ---- looking inside ---- */
-
-int rn_node_holding(const struct rn_node *n, const struct runnel_id *id, struct rn_holding *out) {
-    const struct rn_stream *s = rn_stream_find(n, id);
-    if (!s)
-        return -RUNNEL_ENOTFOUND;
-    *out = (struct rn_holding){.count = s->tail.count, .own = s->own, .live = rn_stream_live(s)};
-    if (s->has_head) {
-        out->head_count = s->head.head.count;
-        out->root = s->head.head.root;
-    }
-    return 0;
 }

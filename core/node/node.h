@@ -50,9 +50,20 @@ struct rn_holding {
     uint64_t head_count; /* of the newest head held whole */
     struct rn_hash root; /* of that head */
     int own;
-    int live; /* following a provider's live tail, or own */
+    int live;             /* following a provider's live tail, or own */
+    const char *provider; /* address of the one at hand; NULL: none. Borrowed until the node does something */
 };
 int rn_node_holding(const struct rn_node *n, const struct runnel_id *id, struct rn_holding *out);
+
+/* What its sessions and subscriptions keep in memory, bytes: of each kind what the one has that has most. */
+struct rn_burden {
+    size_t sessions;
+    size_t unsent;     /* written by no link yet: limits UNSENT, UNREAD, QUEUED */
+    size_t unread;     /* received and not yet taken: a frame, and what is read at once */
+    size_t publishes;  /* not yet durable: limit PUBLISHES */
+    size_t unverified; /* of a provider, waiting for its head or for the disk: limit UNVERIFIED */
+};
+void rn_node_burden(const struct rn_node *n, struct rn_burden *out);
 
 #ifdef __cplusplus
 }

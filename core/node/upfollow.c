@@ -56,6 +56,25 @@ void rn_upstream_unfollow(struct rn_upstream *u) {
     u->follow = 0;
 }
 
+/* Who is live by us does not make us live. */
+static int take_live(struct rn_upstream *u, const struct rn_json *o, int live, struct runnel_err *err) {
+    struct rn_hops hops;
+    if (rn_hops_read(o, &hops, err) != 0)
+        return -RUNNEL_EINVALID;
+    live = live && !rn_hops_has(&hops, rn_hops_tag(u->node));
+    int moved = live && !rn_hops_equal(&u->hops, &hops);
+    if (moved) {
+        u->hops = hops;
+        u->hops_no++;
+    }
+    if (moved && u->live && u->stream)
+        rn_stream_changed(u->stream);
+    rn_upstream_set_live(u, live);
+    if (!live)
+        rn_better_soon(u);
+    return 0;
+}
+
 int rn_upstream_state_frame(struct rn_upstream *u, const struct rn_frame *f, struct runnel_err *err) {
     struct rn_json *o = NULL;
     struct rn_json_limits limits = {.depth = 4, .values = 64};
@@ -63,9 +82,9 @@ int rn_upstream_state_frame(struct rn_upstream *u, const struct rn_frame *f, str
     int live = u->live, ended = 0;
     if (rn_json_parse(f->body.p, f->body.n, &limits, &o, NULL, err) != 0)
         return 1;
-    if (rn_json_bool(o, "live", &live, NULL) == 0 && u->phase == RN_UP_LIVE)
-        rn_upstream_set_live(u, live);
-    if (rn_json_str(o, "end", &end, NULL) == 0 && strcmp(end, "error") == 0) {
+    if (rn_json_bool(o, "live", &live, NULL) == 0 && u->phase == RN_UP_LIVE && take_live(u, o, live, err) != 0)
+        ended = 1;
+    else if (rn_json_str(o, "end", &end, NULL) == 0 && strcmp(end, "error") == 0) {
         (void)rn_json_str(o, "code", &code, NULL);
         (void)rn_json_str(o, "message", &message, NULL);
         rn_fail(err, rn_code_of(code, strlen(code)), "%s", message);

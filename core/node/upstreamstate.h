@@ -5,6 +5,7 @@
 #ifndef RN_NODE_UPSTREAMSTATE_H
 #define RN_NODE_UPSTREAMSTATE_H
 
+#include "node/hops.h"
 #include "node/inner.h"
 #include "node/peers.h"
 #include "node/upstream.h"
@@ -67,7 +68,9 @@ struct rn_upstream {
     struct rn_alarm alarm;        /* the next try; or the next look for a better provider */
     struct rn_alarm stall;        /* what was asked for must come before it rings */
     uint64_t ask, follow;         /* ids in the session; 0: none */
-    int live;                     /* what the provider says */
+    int live;                     /* the provider says so, and its path does not lead through us */
+    struct rn_hops hops;          /* that path, while live */
+    uint32_t hops_no;             /* how often it has become another */
     uint64_t want;                /* count of the newest head seen at the provider */
     struct rn_signed_head probed; /* the head that the probe brought, checked */
     struct rn_attested_memo memo;
@@ -162,6 +165,8 @@ void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel
 
 /* ---- better.c ---- */
 
+/* The provider is not live: another that is will be looked for soon. */
+void rn_better_soon(struct rn_upstream *u);
 /* The provider says that it serves: a better one is looked for now and then. */
 void rn_upstream_serves(struct rn_upstream *u);
 /* It is time for a look. */

@@ -2,7 +2,7 @@
 # tests/sim/local.mk — the tests that run in a simulated world.
 # May touch: the build folder.
 SIM_TESTS = tests/sim/links tests/sim/history tests/sim/checks tests/sim/converge tests/sim/restarts \
-  tests/sim/hostile tests/sim/providers
+  tests/sim/hostile tests/sim/providers tests/sim/paths
 check_PROGRAMS += $(SIM_TESTS)
 TESTS += $(SIM_TESTS)
 EXTRA_DIST += tests/sim/run
@@ -27,3 +27,6 @@ tests_sim_hostile_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
 tests_sim_providers_SOURCES = tests/sim/providers.c tests/unit/check.h
 tests_sim_providers_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_sim_providers_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
+tests_sim_paths_SOURCES = tests/sim/paths.c tests/unit/check.h
+tests_sim_paths_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_sim_paths_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
