@@ -114,6 +114,16 @@ void sim_check_root(struct sim_check *c, const char *who, uint64_t count, const 
     *known = *root;
 }
 
+void sim_check_told(struct sim_check *c, const char *who, uint64_t count, const struct rn_hash *root) {
+    static const struct rn_hash none;
+    if (count > sim_check_durable(c))
+        sim_fail(c->world, "%s: has a head of %" PRIu64 " observations, but %" PRIu64 " are durable at the author", who,
+                 count, sim_check_durable(c));
+    else if (count >= c->n_roots || rn_hash_equal(&c->roots[count], &none))
+        sim_fail(c->world, "%s: has a head of %" PRIu64 " observations that its author never had durable", who, count);
+    sim_check_root(c, who, count, root);
+}
+
 /* ---- looking at nodes ---- */
 
 uint64_t sim_check_durable(const struct sim_check *c) {
@@ -152,6 +162,11 @@ static void look_at(struct sim_check *c, struct sim_held *h) {
                  now.count, sim_check_durable(c));
 }
 
+void sim_check_look(struct sim_check *c, size_t i) {
+    if (c->has_id)
+        look_at(c, &c->held[i]);
+}
+
 static void look(void *arg, uint32_t host) {
     struct sim_check *c = arg;
     for (size_t i = 0; c->has_id && i < c->n_held; i++)
@@ -178,6 +193,11 @@ static const char *lacks(const struct sim_check *c, const struct sim_held *h, co
 static int author_holding(const struct sim_check *c, struct rn_holding *want) {
     return c->has_id && c->publisher->state == SIM_UP && rn_node_holding(c->publisher->node, &c->id, want) == 0 &&
            want->head_count == want->count;
+}
+
+const char *sim_check_lacks(const struct sim_check *c, size_t i) {
+    struct rn_holding want;
+    return author_holding(c, &want) ? lacks(c, &c->held[i], &want) : "has an author without a whole head";
 }
 
 int sim_check_quiet(void *check) {

@@ -42,8 +42,11 @@ struct sim_check {
 
 void sim_check_init(struct sim_check *c, struct sim_world *w);
 void sim_check_free(struct sim_check *c);
-/* Watches this node after each of its events. Only the first check of a world can watch. */
+/* Watches this node after each of its events. Only the first check of a world does so by itself; of others
+ * sim_check_look must be called. */
 void sim_check_add(struct sim_check *c, struct sim_node *n, int is_publisher);
+/* Looks at what node `i` of those that were added holds now. */
+void sim_check_look(struct sim_check *c, size_t i);
 void sim_check_stream(struct sim_check *c, const struct runnel_id *id);
 
 /* Somebody (for messages) was shown, or was acknowledged, an observation; time NULL: not told. */
@@ -52,10 +55,14 @@ void sim_check_acked(struct sim_check *c, const char *who, uint64_t seq, const i
                      struct runnel_bytes value);
 /* Somebody saw a root at a count. */
 void sim_check_root(struct sim_check *c, const char *who, uint64_t count, const struct rn_hash *root);
+/* As that, of a head that has left the author's node: it is durable there, and so it was seen there before. */
+void sim_check_told(struct sim_check *c, const char *who, uint64_t count, const struct rn_hash *root);
 
 /* How many observations are durable at the author, so far as it ever said; UINT64_MAX: nobody watches it. */
 uint64_t sim_check_durable(const struct sim_check *c);
 
+/* What keeps a watched node from holding the newest head of the publisher, whole and live; NULL: nothing. */
+const char *sim_check_lacks(const struct sim_check *c, size_t i);
 /* Whether all watched nodes are up and hold the same newest head of the publisher, whole and live. */
 int sim_check_quiet(void *check);
 /* Runs until that is so, or tells as a failure who lags. 1 when it is so. */

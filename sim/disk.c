@@ -119,10 +119,13 @@ static void op_commit(void *self, const struct runnel_change *changes, size_t n,
     else
         rc = rn_memory_apply(d->map, changes, n, &r->number, &r->err);
     int64_t at = not_before(&d->last_durable, d->world->now + took);
-    if (rc == 0)
+    if (rc == 0) {
         sim_at(d->world, &r->durable, at);
-    else
+        if (d->on_commit)
+            d->on_commit(d->on_commit_arg, changes, n);
+    } else {
         d->n_refused++;
+    }
     sim_at(d->world, &r->told,
            not_before(&d->last_told, at + SIM_US + sim_between(&d->rand, 0, d->faults.delay + d->faults.jitter)));
 }

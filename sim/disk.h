@@ -26,6 +26,9 @@ struct sim_disk {
     struct sim_disk_faults faults;
     struct rn_list pending; /* of commits, gets and scans, in order of asking */
     int64_t last_durable, last_told;
+    /* Sees each commit that was taken, when the volatile half shows it. May be NULL. */
+    void (*on_commit)(void *arg, const struct runnel_change *changes, size_t n);
+    void *on_commit_arg;
     /* what has happened, for tests that want to know whether it did */
     uint64_t n_commits, n_refused, n_lost, n_kept;
 };

@@ -22,7 +22,7 @@ libsimincremental_la_CPPFLAGS = $(AM_CPPFLAGS) -Drunnel_plugin=sim_builtin_incre
 libsim_la_SOURCES = \
   sim/builtin.h sim/simnode.h sim/simnode.c sim/check.h sim/check.c sim/talk.h sim/talk.c sim/program.h sim/program.c \
   sim/publisher.h sim/publisher.c sim/reader.h sim/reader.c sim/author.h sim/author.c \
-  sim/peer.h sim/peer.c
+  sim/peer.h sim/peer.c sim/audit.h sim/audit.c sim/tap.h sim/tap.c sim/bounds.h sim/bounds.c
 libsim_la_CPPFLAGS = $(SIM_CPPFLAGS)
 
 # What a test links, in this order.

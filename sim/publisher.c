@@ -12,7 +12,7 @@ static struct sim_publisher *of(struct sim_program *p) {
 }
 
 void sim_publisher_value(const struct sim_publisher *b, uint64_t number, struct rn_buf *out) {
-    uint64_t h = sim_mix(b->p.host.world->seed ^ sim_mix(number));
+    uint64_t h = sim_mix(b->salt ^ sim_mix(number));
     size_t pad = h % 16 == 0 ? (size_t)(h >> 8) % b->value_max : (size_t)(h >> 8) % 12;
     sim_must(rn_buf_fmt(out, "{\"n\":%llu,\"x\":\"%016llx", (unsigned long long)number, (unsigned long long)h),
              "a value");
@@ -156,6 +156,7 @@ void sim_publisher_init(struct sim_publisher *b, struct sim_check *check, const 
     b->most = SIM_BATCH;
     b->goal = 500;
     b->value_max = 1000;
+    b->salt = sim_hash(check->world->seed, name, strlen(name));
     (void)snprintf(b->descriptor, sizeof b->descriptor, "%s", descriptor);
 }
 

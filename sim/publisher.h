@@ -32,6 +32,7 @@ struct sim_publisher {
     uint32_t most;         /* observations in a batch at most */
     uint64_t goal;         /* observations to make in all; it then rests */
     size_t value_max;      /* bytes of the longest values, about */
+    uint64_t salt;         /* by which its values differ from those of all others */
     int created;
     struct runnel_id id;
     uint64_t create_id, made, n_acked;

@@ -26,7 +26,7 @@ void sim_rand_fill(struct sim_rand *r, void *p, size_t n);
 
 /* splitmix64's finisher: spreads the bits of `z`. */
 uint64_t sim_mix(uint64_t z);
-/* Folds bytes into a running 64-bit hash (FNV-1a): for traces, not against an opponent. */
+/* Folds bytes into a running 64-bit hash: for traces, not against an opponent. */
 uint64_t sim_hash(uint64_t h, const void *p, size_t n);
 #define SIM_HASH_START UINT64_C(0xcbf29ce484222325)
 

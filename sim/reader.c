@@ -83,12 +83,17 @@ static void on_data(struct sim_reader *r, const struct rn_frame *f) {
     }
 }
 
+static int verify(void *arg, const struct rn_key *id, const char *purpose, const void *p, size_t n,
+                  const uint8_t sig[RN_SIGNATURE]) {
+    return sim_verify(arg, id, purpose, p, n, sig);
+}
+
 static void on_head(struct sim_reader *r, const struct rn_frame *f) {
     struct rn_signed_head s;
     struct runnel_err err = {0};
     struct sim_world *w = r->check->world;
     if (rn_signed_head_decode(f->body.p, f->body.n, &s, &err) != 0 ||
-        rn_head_check(w->hasher, &s.head, &s.attestation, &r->check->author, NULL, &err) != 0) {
+        rn_head_check_by(w->hasher, &s.head, &s.attestation, &r->check->author, verify, w, NULL, &err) != 0) {
         sim_program_fail(&r->p, err.msg);
         return;
     }

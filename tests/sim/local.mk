@@ -2,7 +2,8 @@
 # tests/sim/local.mk — the tests that run in a simulated world.
 # May touch: the build folder.
 SIM_TESTS = tests/sim/links tests/sim/history tests/sim/checks tests/sim/converge tests/sim/restarts \
-  tests/sim/hostile tests/sim/providers tests/sim/paths
+  tests/sim/hostile tests/sim/providers tests/sim/hundred \
+  tests/sim/paths tests/sim/audits
 check_PROGRAMS += $(SIM_TESTS)
 TESTS += $(SIM_TESTS)
 EXTRA_DIST += tests/sim/run
@@ -27,6 +28,13 @@ tests_sim_hostile_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
 tests_sim_providers_SOURCES = tests/sim/providers.c tests/unit/check.h
 tests_sim_providers_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_sim_providers_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
+tests_sim_hundred_SOURCES = tests/sim/hundred.c tests/sim/country.h tests/sim/country.c tests/sim/trials.h \
+  tests/sim/trials.c tests/sim/promise.h tests/sim/promise.c tests/unit/check.h
+tests_sim_hundred_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_sim_hundred_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
 tests_sim_paths_SOURCES = tests/sim/paths.c tests/unit/check.h
 tests_sim_paths_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_sim_paths_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
+tests_sim_audits_SOURCES = tests/sim/audits.c tests/unit/check.h
+tests_sim_audits_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_sim_audits_LDADD = $(SIM_LIBS) $(CMOCKA_LIBS)
