@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 
+from broker import Broker
 from pair import Node, nodes
 from tap import BUILD, DEADLINE, SRC, check, environment, equal, main, until
 
@@ -227,6 +228,21 @@ def publishes_into(proto, answer, refusals):
     return test
 
 
+def fans_out_with(proto):
+    def test(_):
+        there = ("fanout", "--proto", proto, "--stream", "key", "--clients", 5, "--seconds", 1)
+        with Broker(proto) as server:
+            said = measured(*there, "--to", server.address, "--flight", 20)
+            check(server.count > 20, said)
+            equal(said["messages"], 5 * server.count)
+        with Broker(proto, lose=lambda n: n == 7) as server:
+            code, _, err = load(*there, "--to", server.address, "--flight", 20, "--deadline", 2)
+            equal(code, 1, "one is lost")
+            check("messages have come" in err, err)
+    test.__name__ = "fans_out_with_%s" % proto
+    return test
+
+
 # ---- bench/run ----
 
 @contextlib.contextmanager
@@ -319,4 +335,4 @@ def ends_without_a_trace(_):
 main([words_of_load, publishes_into_a_node, joins_and_reads, many_readers, says_what_the_node_refuses, writes_to_the_disk,
       publishes_into("redis", redis_answer, [(b"-ERR full\r\n", "ERR full"), (b"?\r\n", "not understood")]),
       publishes_into("nats", nats_answer, [(b'{"error":{"code":503}}', "503"), (b"{}", "nats says")]),
-      words_of_run, a_row_and_its_table, ends_without_a_trace])
+      *map(fans_out_with, ("redis", "nats", "mqtt")), words_of_run, a_row_and_its_table, ends_without_a_trace])
