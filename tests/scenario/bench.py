@@ -13,8 +13,8 @@ import sys
 import tempfile
 import threading
 
-from broker import Broker
 from pair import Node, nodes
+from spreaders import Spreader
 from tap import BUILD, DEADLINE, SRC, check, environment, equal, main, until
 
 LOAD = os.path.join(BUILD, "bench/load/load")
@@ -231,11 +231,11 @@ def publishes_into(proto, answer, refusals):
 def fans_out_with(proto):
     def test(_):
         there = ("fanout", "--proto", proto, "--stream", "key", "--clients", 5, "--seconds", 1)
-        with Broker(proto) as server:
+        with Spreader(proto) as server:
             said = measured(*there, "--to", server.address, "--flight", 20)
             check(server.count > 20, said)
             equal(said["messages"], 5 * server.count)
-        with Broker(proto, lose=lambda n: n == 7) as server:
+        with Spreader(proto, lose=lambda n: n == 7) as server:
             code, _, err = load(*there, "--to", server.address, "--flight", 20, "--deadline", 2)
             equal(code, 1, "one is lost")
             check("messages have come" in err, err)

@@ -91,7 +91,7 @@ if BUILD_BDB
 TESTS += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py tests/scenario/bench.py
 endif
 EXTRA_DIST += tests/scenario/full.py tests/scenario/storefails.py tests/scenario/damage.py tests/scenario/bench.py
-EXTRA_DIST += tests/scenario/broker.py
+EXTRA_DIST += tests/scenario/spreaders.py
 tests/scenario/full.log tests/scenario/storefails.log: runneld runnel $(plugin_LTLIBRARIES)
 tests/scenario/damage.log: runneld runnel $(plugin_LTLIBRARIES)
 tests/scenario/bench.log: runneld runnel $(plugin_LTLIBRARIES) bench/load/load

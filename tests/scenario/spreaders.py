@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""broker.py — the servers that the load driver fans out with, played: Redis, core NATS, MQTT; one channel, every reader.
+"""spreaders.py — the servers that bench/load fans out with, played: Redis, core NATS, MQTT; each message to every reader.
 May touch: a free loopback port."""
 import contextlib
 import socket
@@ -9,7 +9,7 @@ import threading
 from tap import DEADLINE
 
 
-class Broker(socketserver.ThreadingTCPServer):
+class Spreader(socketserver.ThreadingTCPServer):
     """`with` it. lose(n) says whether message number n gets lost on its way to one reader."""
     daemon_threads = True
     allow_reuse_address = True
