@@ -288,11 +288,6 @@ static void on_syn(void *arg) {
     struct sim_link *l = arg;
     struct sim_end *near = &l->end[0], *far = &l->end[1];
     struct sim_host *to = sim_host_find(l->world, l->to);
-    if (near->closed) {
-        far->closed = 1;
-        link_free_if_done(l);
-        return;
-    }
     if (silent(l) || (to && (to->isolated || !to->power))) {
         if (++l->tries < SYN_TRIES)
             sim_after(l->world, &l->syn, SYN_STEP);
@@ -455,6 +450,8 @@ void sim_end_close(struct sim_end *e) {
     e->want_read = e->want_write = 0;
     sim_cancel(l->world, &e->tell);
     sim_cancel(l->world, &e->room);
+    if (e == &l->end[0] && sim_event_set(&l->syn))
+        o->closed = 1; /* its dial has reached nobody yet, and now it never will */
     if (!e->open && !sim_event_set(&l->syn) && !o->closed && o->open) /* closed while its dial was being answered */
         break_end(o, delay(l, 0), RUNNEL_ECLOSED, "the other side gave up dialling");
     if (e->got.n > e->got_off)
