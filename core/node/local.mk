@@ -39,7 +39,7 @@ libnode_la_SOURCES = \
   core/node/info.c \
   core/node/fsck.c \
   core/node/inner.h \
-  core/node/inst.c core/node/inst.h \
+  core/node/host.c core/node/inst.c core/node/inst.h core/node/inststate.h \
   core/node/kind.c \
   core/node/lane.c core/node/lane.h \
   core/node/live.c \
