@@ -52,6 +52,37 @@ void rn_changes_append(struct rn_changes *c, const struct rn_place *p, uint64_t 
         q->off = off;
 }
 
+/* Whether `n` bytes for byte `off` of that record belong right behind what is planned here, and fit. */
+static int goes_on(const struct rn_changes *c, const struct rn_planned *q, const struct rn_place *p, uint64_t off,
+                   size_t n) {
+    return q->n_key == p->n && memcmp(c->bytes.p + q->key, p->b, p->n) == 0 && q->off + q->n_data == off &&
+           n <= q->room;
+}
+
+void rn_changes_grow(struct rn_changes *c, size_t *at, const struct rn_place *p, uint64_t off, struct runnel_bytes data,
+                     uint64_t most) {
+    struct rn_planned *q = *at > 0 && *at <= c->n ? &c->v[*at - 1] : NULL;
+    if (q && goes_on(c, q, p, off, data.n)) {
+        memcpy(c->bytes.p + q->data + q->n_data, data.p, data.n);
+        q->n_data += data.n;
+        q->room -= data.n;
+        return;
+    }
+    rn_changes_append(c, p, off, data);
+    if (c->failed)
+        return;
+    size_t room = (size_t)(most - off) - data.n;
+    uint8_t *kept = rn_buf_room(&c->bytes, room);
+    *at = c->n;
+    if (kept) {
+        memset(kept, 0, room);
+        c->bytes.n += room;
+        c->v[c->n - 1].room = room;
+    } else {
+        c->failed = c->bytes.failed;
+    }
+}
+
 void rn_changes_erase(struct rn_changes *c, const struct rn_place *p) {
     (void)plan(c, RUNNEL_ERASE, p, (struct runnel_bytes){NULL, 0}, 0);
 }

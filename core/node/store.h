@@ -21,6 +21,7 @@ struct rn_changes {
         uint64_t off;
         size_t key, n_key, data, n_data, to, n_to; /* places in `bytes` */
         int checked;                               /* the last bytes of the data are its check */
+        size_t room;                               /* bytes behind the data, kept for more of it */
     } * v;
     size_t n, cap;
     int failed;
@@ -33,6 +34,11 @@ void rn_changes_replace(struct rn_changes *c, const struct rn_place *p, struct r
 /* More of a block or a pack. With `off` 0 it begins anew, whatever was there: what stands under a key that
  * nothing has been written to yet was put there by a disk that alters keys. */
 void rn_changes_append(struct rn_changes *c, const struct rn_place *p, uint64_t off, struct runnel_bytes data);
+/* As that, for a pack that grows by many small pieces: one that goes right behind what change number *at (from 1; 0:
+ * there is none) writes becomes a part of it. *at receives the number of the change that the piece is in; `most` is
+ * what the record can come to. */
+void rn_changes_grow(struct rn_changes *c, size_t *at, const struct rn_place *p, uint64_t off, struct runnel_bytes data,
+                     uint64_t most);
 void rn_changes_erase(struct rn_changes *c, const struct rn_place *p);
 /* All keys from `from` on that are before `to`. */
 void rn_changes_erase_range(struct rn_changes *c, const struct rn_place *from, const struct rn_place *to);

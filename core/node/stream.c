@@ -169,14 +169,16 @@ int rn_stream_unread(const struct rn_stream *s, int rc, struct runnel_err *err) 
                    rc == -RUNNEL_ENOMEM ? "out of memory" : rn_code_word(-rc));
 }
 
-static void store_node(struct rn_changes *c, const struct rn_stream *s, uint32_t level, uint64_t index,
+/* `at` as in rn_changes_grow. */
+static void store_node(struct rn_changes *c, size_t *at, const struct rn_stream *s, uint32_t level, uint64_t index,
                        const struct rn_hash *hash, int64_t first) {
     struct rn_entry e = {.hash = *hash, .first = first};
     uint8_t entry[RN_LEAF_ENTRY];
     uint32_t off;
     struct rn_place p = rn_place_node(s->number, level, index, &off);
     rn_entry_write(s->node->hasher, &p, off, level, &e, entry);
-    rn_changes_append(c, &p, off, (struct runnel_bytes){entry, rn_entry_size(level)});
+    rn_changes_grow(c, at, &p, off, (struct runnel_bytes){entry, rn_entry_size(level)},
+                    (uint64_t)RN_PACK * rn_entry_size(level));
 }
 
 int rn_stream_at_rest(const struct rn_stream *s) {
@@ -211,8 +213,9 @@ void rn_stream_rewrite_open(const struct rn_stream *s, struct rn_changes *c) {
 }
 
 void rn_stream_store_new(const struct rn_stream *s, struct rn_changes *c) {
+    size_t at = 0;
     rn_stream_rewrite_record(s, c);
-    store_node(c, s, 0, 0, &s->tail.peaks.peak[0], INT64_MIN);
+    store_node(c, &at, s, 0, 0, &s->tail.peaks.peak[0], INT64_MIN);
 }
 
 /* ---- growing ---- */
@@ -240,7 +243,7 @@ static int grew_node(void *arg, uint32_t level, uint64_t index, const struct rn_
             return -RUNNEL_EDAMAGED;
         }
     }
-    store_node(g->changes, g->stream, level, index, hash, first);
+    store_node(g->changes, &g->pack_at[level], g->stream, level, index, hash, first);
     return g->changes->failed;
 }
 

@@ -122,7 +122,8 @@ struct rn_growth {
     /* For a fetch: the hashes that new leaves must have; `leaves` covers [leaf_from, leaf_from + n). */
     const struct rn_hash *leaves;
     uint64_t leaf_from, n_leaves;
-    int leaf_differs; /* one had another hash: the addition failed for that */
+    int leaf_differs;               /* one had another hash: the addition failed for that */
+    size_t pack_at[RN_TREE_LEVELS]; /* the change in which each level's pack grows (rn_changes_grow) */
 };
 
 /* Starts from the stream's tail, or from that of an earlier growth which is on its way to the disk.
