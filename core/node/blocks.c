@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define CACHE_KEY 12u
+#define AHEAD_MOST 65536u      /* bytes of a block that is worth reading before it is asked for */
+#define AHEAD_NODE 32u         /* that are being read so at once: a bound of what they take */
 #define PATIENCE (5 * RN_NS_S) /* with a damaged block */
 
 /* A checked block that is kept for further readers. */
@@ -31,6 +33,7 @@ struct reading {
     uint8_t key[CACHE_KEY];
     struct rn_list waiting;
     struct cached *block;
+    int ahead; /* nobody has asked for it yet: no more than AHEAD_MOST bytes of it are read */
     /* It is damaged: those who wait do so for a while, as it is being fetched again. */
     struct rn_mend_wait mend;
     struct rn_alarm patience;
@@ -44,6 +47,7 @@ struct rn_blocks {
     struct rn_map *reading; /* key → struct reading */
     struct rn_list ages;
     size_t bytes;
+    size_t n_ahead;
 };
 
 static void make_key(uint8_t key[CACHE_KEY], const struct rn_stream *s, uint64_t k) {
@@ -140,6 +144,7 @@ static void keep(struct rn_blocks *b, struct reading *r) {
 static void finish(struct reading *r, const struct runnel_err *err) {
     struct rn_blocks *b = r->stream->node->blocks;
     struct runnel_bytes bytes = {NULL, 0};
+    b->n_ahead -= (size_t)r->ahead;
     (void)rn_map_del(b->reading, r->key, CACHE_KEY);
     if (!err) {
         bytes = (struct runnel_bytes){r->block->bytes, r->block->n};
@@ -193,9 +198,20 @@ static void on_impatient(void *arg) {
     finish_failed(r, &r->why, "; it is being fetched again from a peer: ask again");
 }
 
+/* Somebody has asked for a block that was read ahead: it is read as any other. */
+static void asked_for(struct reading *r) {
+    r->stream->node->blocks->n_ahead -= (size_t)r->ahead;
+    r->ahead = 0;
+}
+
 /* The reading has failed. Damage is mended, and who reads waits for that as long as one may. */
 static void failed(struct reading *r, const struct runnel_err *err) {
     struct rn_loop *loop = &r->stream->node->loop;
+    if (r->ahead && rn_list_empty(&r->waiting)) { /* who asks for it will be told */
+        finish(r, err);
+        return;
+    }
+    asked_for(r);
     int damage = err->code == RUNNEL_EDAMAGED || err->code == RUNNEL_ENOTFOUND;
     rn_err_copy(&r->why, err);
     if (!damage || r->mended || rn_alarm_set(loop, &r->patience, PATIENCE, on_impatient, r) != 0) {
@@ -208,16 +224,18 @@ static void failed(struct reading *r, const struct runnel_err *err) {
     }
 }
 
+static int has_hash(const struct reading *r, const struct rn_hash *hash) {
+    struct rn_hash have = rn_hash_leaf(r->stream->node->hasher, r->block->bytes, r->block->n, NULL, 0);
+    return rn_hash_equal(&have, hash);
+}
+
 static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const struct runnel_err *err) {
     struct reading *r = arg;
     struct runnel_err why;
     (void)first;
-    if (!err) {
-        struct rn_hash have = rn_hash_leaf(r->stream->node->hasher, r->block->bytes, r->block->n, NULL, 0);
-        if (!rn_hash_equal(&have, hash)) {
-            rn_fail(&why, RUNNEL_EDAMAGED, "its bytes do not give the hash in its tree: the disk has altered them");
-            err = &why;
-        }
+    if (!err && !has_hash(r, hash)) {
+        rn_fail(&why, RUNNEL_EDAMAGED, "its bytes do not give the hash in its tree: the disk has altered them");
+        err = &why;
     }
     if (err)
         failed(r, err);
@@ -228,12 +246,26 @@ static void on_leaf(void *arg, const struct rn_hash *hash, int64_t first, const 
 static void on_bytes(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
     struct reading *r = arg;
     struct runnel_err why;
+    struct rn_hash leaf;
+    if (!err && r->ahead && data.n > AHEAD_MOST) { /* large, and maybe cut */
+        if (!rn_list_empty(&r->waiting)) {
+            asked_for(r);
+            read_bytes(r);
+            return;
+        }
+        rn_fail(&why, RUNNEL_ETOOBIG, "too large to be read ahead");
+        err = &why;
+    }
     if (!err) {
         r->block = malloc(sizeof *r->block + data.n);
         if (r->block) {
             r->block->n = data.n;
             if (data.n)
                 memcpy(r->block->bytes, data.p, data.n);
+        }
+        if (r->block && rn_leaf_at_hand(r->stream, r->k + 1, &leaf) && has_hash(r, &leaf)) {
+            finish(r, NULL);
+            return;
         }
         int rc = r->block ? rn_leaf_read(r->stream, r->k + 1, on_leaf, r) : -RUNNEL_ENOMEM;
         if (rc != 0) {
@@ -249,81 +281,58 @@ static void read_bytes(struct reading *r) {
     struct rn_place p = rn_place_block(r->stream->number, r->k);
     free(r->block);
     r->block = NULL;
-    rn_store_get(&r->stream->node->store, &p, 0, RN_BLOCK_BYTES, on_bytes, r);
+    rn_store_get(&r->stream->node->store, &p, 0, r->ahead ? AHEAD_MOST + 1 : RN_BLOCK_BYTES, on_bytes, r);
+}
+
+/* A reading for which nobody waits yet; NULL when out of memory. */
+static struct reading *reading_new(struct rn_stream *s, uint64_t k, const uint8_t key[CACHE_KEY]) {
+    struct reading *r = calloc(1, sizeof *r);
+    if (!r || rn_map_put(s->node->blocks->reading, key, CACHE_KEY, r) != 0) {
+        free(r);
+        return NULL;
+    }
+    rn_op_begin(&s->node->ops, &r->op, reading_free);
+    r->stream = s;
+    r->k = k;
+    memcpy(r->key, key, CACHE_KEY);
+    rn_list_init(&r->waiting);
+    rn_list_init(&r->mend.link);
+    r->mend.fn = on_mended;
+    return r;
 }
 
 int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w) {
-    struct rn_blocks *b = s->node->blocks;
     uint8_t key[CACHE_KEY];
     if (s->dropped)
         return -RUNNEL_ENOTFOUND;
     make_key(key, s, k);
-    struct reading *r = rn_map_get(b->reading, key, CACHE_KEY);
-    if (!r) {
-        r = calloc(1, sizeof *r);
-        if (!r || rn_map_put(b->reading, key, CACHE_KEY, r) != 0) {
-            free(r);
-            return -RUNNEL_ENOMEM;
-        }
-        rn_op_begin(&s->node->ops, &r->op, reading_free);
-        r->stream = s;
-        r->k = k;
-        memcpy(r->key, key, CACHE_KEY);
-        rn_list_init(&r->waiting);
-        rn_list_init(&r->mend.link);
-        r->mend.fn = on_mended;
+    struct reading *r = rn_map_get(s->node->blocks->reading, key, CACHE_KEY);
+    if (r) {
         rn_list_add(&r->waiting, &w->link);
-        read_bytes(r);
         return 0;
     }
-    rn_list_add(&r->waiting, &w->link);
-    return 0;
-}
-
-/* ---- leaves ---- */
-
-struct leaf_read {
-    struct rn_op op;
-    struct rn_hasher *hasher;
-    struct rn_place pack;
-    uint32_t off;
-    struct rn_stream *stream;
-    rn_leaf_fn *fn;
-    void *arg;
-};
-
-static void leaf_read_free(struct rn_op *op) {
-    free(op);
-}
-
-static void on_leaf_entry(void *arg, struct runnel_bytes data, const struct runnel_err *err) {
-    struct leaf_read *l = arg;
-    struct rn_entry e = {.first = 0};
-    struct runnel_err why;
-    rn_leaf_fn *fn = l->fn;
-    void *fn_arg = l->arg;
-    if (l->stream->dropped) {
-        (void)rn_stream_unread(l->stream, 0, &why);
-        err = &why;
-    } else if (!err && rn_entry_read(l->hasher, &l->pack, l->off, 0, data, &e, &why) != 0) {
-        err = &why;
-    }
-    rn_op_end(&l->op);
-    fn(fn_arg, &e.hash, e.first, err);
-}
-
-int rn_leaf_read(struct rn_stream *s, uint64_t leaf, rn_leaf_fn *fn, void *arg) {
-    if (s->dropped)
-        return -RUNNEL_ENOTFOUND;
-    struct leaf_read *l = calloc(1, sizeof *l);
-    if (!l)
+    r = reading_new(s, k, key);
+    if (!r)
         return -RUNNEL_ENOMEM;
-    l->stream = s;
-    l->fn = fn;
-    l->arg = arg;
-    l->hasher = s->node->hasher;
-    l->pack = rn_place_node(s->number, 0, leaf, &l->off);
-    rn_op_begin(&s->node->ops, &l->op, leaf_read_free);
-    rn_store_get(&s->node->store, &l->pack, l->off, RN_LEAF_ENTRY, on_leaf_entry, l);
+    rn_list_add(&r->waiting, &w->link);
+    read_bytes(r);
     return 0;
+}
+
+void rn_block_ahead(struct rn_stream *s, uint64_t k, uint64_t end) {
+    struct rn_blocks *b = s->node->blocks;
+    uint8_t key[CACHE_KEY];
+    if (end - k > RN_BLOCKS_AHEAD)
+        end = k + RN_BLOCKS_AHEAD;
+    for (; k < end && b->n_ahead < AHEAD_NODE && !s->dropped; k++) {
+        make_key(key, s, k);
+        if (rn_map_get(b->cached, key, CACHE_KEY) || rn_map_get(b->reading, key, CACHE_KEY))
+            continue;
+        struct reading *r = reading_new(s, k, key);
+        if (!r)
+            return;
+        r->ahead = 1;
+        b->n_ahead++;
+        read_bytes(r);
+    }
 }

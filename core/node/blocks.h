@@ -35,6 +35,10 @@ int rn_block_at_hand(struct rn_stream *s, uint64_t k, struct runnel_bytes *out);
  * RUNNEL_EDAMAGED when it fails its check, naming stream and block. 0, -RUNNEL_ENOMEM, or -RUNNEL_ENOTFOUND: the
  * stream has been dropped (rn_stream_unread says so). */
 int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w);
+/* Reads up to RN_BLOCKS_AHEAD closed blocks before anybody asks for them: from block k on, those before block `end`,
+ * while they are small and little else is being read ahead. A hint: what fails is told to nobody. */
+#define RN_BLOCKS_AHEAD 8u
+void rn_block_ahead(struct rn_stream *s, uint64_t k, uint64_t end);
 
 /* ---- tree entries ---- */
 
@@ -42,6 +46,16 @@ int rn_block_read(struct rn_stream *s, uint64_t k, struct rn_block_wait *w);
  * and the first time of its block. 0, -RUNNEL_ENOMEM, or -RUNNEL_ENOTFOUND as above. */
 typedef void rn_leaf_fn(void *arg, const struct rn_hash *hash, int64_t first, const struct runnel_err *err);
 int rn_leaf_read(struct rn_stream *s, uint64_t leaf, rn_leaf_fn *fn, void *arg);
+
+/* leaves.c: the leaf's hash, if its pack is the one that was read last; as it was then. 1 or 0. */
+int rn_leaf_at_hand(const struct rn_stream *s, uint64_t leaf, struct rn_hash *hash);
+/* A pack of leaves as it was read. */
+struct rn_leaf_pack {
+    uint32_t number; /* of its stream */
+    uint64_t pack;
+    size_t n; /* bytes; 0: none was read yet */
+    uint8_t bytes[RN_PACK * RN_LEAF_ENTRY];
+};
 
 /* Where in the stream a time is: the seq of the first observation whose time is not before `time`
  * (the count when there is none). Fires once, later; *cancel receives a handle with which the asker

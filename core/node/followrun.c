@@ -79,13 +79,29 @@ static int send_new(struct rn_follow *f, const struct rn_run *run, uint64_t end)
     return rc;
 }
 
+/* All of a closed block as one run, without a look into it: what is checked against its leaf is whole. 0: it is not
+ * all that is wanted. */
+static int whole_block(const struct rn_follow *f, struct runnel_bytes block, uint64_t end, size_t most,
+                       struct rn_run *run) {
+    if (f->next % RN_MAX_BLOCK != 0 || end - f->next != RN_MAX_BLOCK || block.n < RN_BLOCK_HEAD ||
+        block.n - RN_BLOCK_HEAD > most)
+        return 0;
+    *run = (struct rn_run){.count = RN_MAX_BLOCK,
+                           .base = (int64_t)rn_get_le64(block.p),
+                           .entries = {block.p + RN_BLOCK_HEAD, block.n - RN_BLOCK_HEAD},
+                           .last = INT64_MAX}; /* not known: who ends at a time looks itself */
+    return 1;
+}
+
 int rn_follow_run(struct rn_follow *f, struct runnel_bytes block, uint64_t limit, struct runnel_err *err) {
     uint64_t first = f->next / RN_MAX_BLOCK * RN_MAX_BLOCK, end = end_of(f, limit), cut;
     size_t most = f->credit < (int64_t)RN_RUN_MAX ? (size_t)f->credit : RN_RUN_MAX;
     struct rn_run run;
+    int rc = 0;
     if (rn_follow_run_shared(f, limit)) /* many may have waited for this block */
         return 1;
-    int rc = rn_block_run(block.p, block.n, f->next - first, end - first, most, &run, err);
+    if (!whole_block(f, block, end, most, &run))
+        rc = rn_block_run(block.p, block.n, f->next - first, end - first, most, &run, err);
     if (rc == 0)
         rc = cut_by_time(f, &run, &cut, err);
     if (rc == 0 && cut == f->next)

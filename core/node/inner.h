@@ -53,6 +53,7 @@ struct rn_node {
     size_t n_members;
     struct rn_store store;
     struct rn_blocks *blocks;
+    struct rn_leaf_pack leaf_pack;
     struct rn_list ops; /* of struct rn_op */
 
     struct rn_map *streams; /* stream id → struct rn_stream */

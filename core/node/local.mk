@@ -42,6 +42,7 @@ libnode_la_SOURCES = \
   core/node/host.c core/node/inst.c core/node/inst.h core/node/inststate.h \
   core/node/kind.c \
   core/node/lane.c core/node/lane.h \
+  core/node/leaves.c \
   core/node/live.c \
   core/node/load.c \
   core/node/loadstream.c \
