@@ -12,7 +12,7 @@ void rn_author_init(struct rn_author *a, struct rn_node *n) {
     memset(a, 0, sizeof *a);
     a->node = n;
     rn_list_init(&a->dirty);
-    rn_task_init(&a->task, rn_commit_build, a);
+    rn_task_init(&a->task, rn_commit_look, a);
 }
 
 void rn_author_drop(struct rn_author *a) {
@@ -24,6 +24,13 @@ void rn_author_drop(struct rn_author *a) {
 
 void rn_author_free(struct rn_author *a) {
     rn_chunks_free(&a->chunks);
+}
+
+void rn_author_go(struct rn_author *a) {
+    if (!rn_list_empty(&a->dirty))
+        rn_task_run_late(&a->node->loop, &a->task);
+    else if (a->stopping)
+        rn_drain_author_idle(a->node);
 }
 
 int rn_author_idle(const struct rn_author *a) {
@@ -105,8 +112,9 @@ int rn_author_publish(struct rn_author *a, struct rn_session *s, const struct rn
     rn_list_add(&stream->publishes, &p->link);
     if (!rn_list_linked(&stream->dirty))
         rn_list_add(&a->dirty, &stream->dirty);
+    a->ripe.arrived++;
     if (!a->flying)
-        rn_task_run_soon(&a->node->loop, &a->task);
+        rn_author_go(a);
     return 0;
 }
 

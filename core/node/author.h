@@ -9,6 +9,7 @@
 #define RN_NODE_AUTHOR_H
 
 #include "base/chunks.h"
+#include "node/ripe.h"
 #include "node/session.h"
 #include "node/store.h"
 
@@ -21,7 +22,8 @@ struct rn_commit;
 struct rn_author {
     struct rn_node *node;
     struct rn_list dirty;     /* streams with publishes that wait */
-    struct rn_task task;      /* builds the next commit */
+    struct rn_task task;      /* builds the next commit, late in a turn: all that can be read has been read */
+    struct rn_ripe ripe;      /* whether it is time to */
     struct rn_commit *flying; /* the commit on its way, or NULL */
     struct rn_chunks chunks;  /* what the publishes that wait are made of */
     int stopping;

@@ -50,8 +50,12 @@ struct rn_gather {
 void rn_gather_publishes(struct rn_stream *s, struct rn_gather *g, struct rn_list *placed, size_t *room_bytes,
                          size_t *room_obs);
 
-/* commit.c: the author's task: builds a commit out of what waits, unless one is on its way. */
-void rn_commit_build(void *author);
+/* author.c: what waits is looked at soon, if anything does; and who waits for the author's end is told of it. */
+void rn_author_go(struct rn_author *a);
+
+/* commit.c: the author's task: builds a commit out of what waits, unless one is on its way, or more is about to come.
+ */
+void rn_commit_look(void *author);
 /* commit.c: drops the commit on its way, without answers. */
 void rn_commit_drop(struct rn_author *a);
 

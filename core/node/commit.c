@@ -38,6 +38,10 @@ static int64_t wall(const struct rn_node *n) {
     return n->env->wall(n->env->ctx);
 }
 
+static int64_t now(const struct rn_node *n) {
+    return n->env->now(n->env->ctx);
+}
+
 void rn_commit_drop(struct rn_author *a) {
     if (a->flying)
         rn_op_end(&a->flying->op);
@@ -158,6 +162,7 @@ static void commit_failed(struct rn_commit *c, const struct runnel_err *err) {
 static void on_durable(void *arg, const struct runnel_err *err) {
     struct rn_commit *c = arg;
     struct rn_author *a = c->author;
+    uint64_t answered = 0;
     a->flying = NULL;
     if (err) {
         if (rn_node_may_complain(a->node))
@@ -168,17 +173,15 @@ static void on_durable(void *arg, const struct runnel_err *err) {
         struct part *p = &c->parts[i];
         if (rn_growth_take(&p->growth, &p->head) != 0)
             rn_node_log(a->node, RUNNEL_ERROR, "store", "out of memory: readers learn of a head with the next one");
-        while (!rn_list_empty(&p->publishes))
+        for (; !rn_list_empty(&p->publishes); answered++)
             rn_publish_done(rn_list_of(p->publishes.next, struct rn_publish, link));
         rn_stream_changed(p->growth.stream);
     }
     for (size_t i = 0; i < c->n; i++)
         rn_drop_go(c->parts[i].growth.stream);
     rn_op_end(&c->op);
-    if (!rn_list_empty(&a->dirty))
-        rn_task_run_soon(&a->node->loop, &a->task);
-    else if (a->stopping)
-        rn_drain_author_idle(a->node);
+    rn_ripe_durable(&a->ripe, now(a->node), answered);
+    rn_author_go(a);
 }
 
 static void gather_parts(struct rn_author *a, struct rn_commit *c) {
@@ -201,11 +204,8 @@ static void gather_parts(struct rn_author *a, struct rn_commit *c) {
     free(g.v);
 }
 
-void rn_commit_build(void *arg) {
-    struct rn_author *a = arg;
+static void build(struct rn_author *a) {
     struct runnel_err err;
-    if (a->flying || a->node->safety.checking || rn_list_empty(&a->dirty))
-        return;
     struct rn_commit *c = calloc(1, sizeof *c);
     if (!c) {
         rn_node_log(a->node, RUNNEL_ERROR, "store", "out of memory: publishes wait");
@@ -221,6 +221,7 @@ void rn_commit_build(void *arg) {
         rc = attest(c, &err);
     if (rc == 0 && c->n > 0) {
         a->flying = c;
+        rn_ripe_built(&a->ripe, now(a->node), !rn_list_empty(&a->dirty));
         rc = rn_store_commit(&a->node->store, &c->changes, on_durable, c);
         if (rc == 0)
             return;
@@ -230,8 +231,15 @@ void rn_commit_build(void *arg) {
     if (rc != 0)
         commit_failed(c, &err);
     rn_op_end(&c->op);
-    if (!rn_list_empty(&a->dirty))
-        rn_task_run_soon(&a->node->loop, &a->task);
-    else if (a->stopping)
-        rn_drain_author_idle(a->node);
+    rn_author_go(a);
+}
+
+void rn_commit_look(void *arg) {
+    struct rn_author *a = arg;
+    if (a->flying || a->node->safety.checking || rn_list_empty(&a->dirty))
+        return;
+    if (a->stopping || rn_ripe_look(&a->ripe, now(a->node)))
+        build(a);
+    else
+        rn_author_go(a);
 }

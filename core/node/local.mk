@@ -71,6 +71,7 @@ libnode_la_SOURCES = \
   core/node/reload.c core/node/reload.h core/node/reloadplan.c \
   core/node/repeat.c \
   core/node/restore.c \
+  core/node/ripe.c core/node/ripe.h \
   core/node/rootat.c core/node/rootat.h \
   core/node/safety.c core/node/safety.h \
   core/node/seek.c \

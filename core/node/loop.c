@@ -9,6 +9,7 @@
 void rn_loop_init(struct rn_loop *l, const struct rn_env *env) {
     *l = (struct rn_loop){.env = env};
     rn_list_init(&l->deferred);
+    rn_list_init(&l->late);
     rn_list_init(&l->owed);
 }
 
@@ -21,6 +22,8 @@ static void drop(struct rn_task *t) {
 
 void rn_loop_free(struct rn_loop *l) {
     rn_list_for_safe (it, &l->deferred)
+        drop(rn_list_of(it, struct rn_task, link));
+    rn_list_for_safe (it, &l->late)
         drop(rn_list_of(it, struct rn_task, link));
     rn_list_for_safe (it, &l->owed)
         free(it);
@@ -72,12 +75,20 @@ void rn_task_init(struct rn_task *t, runnel_fn *fn, void *arg) {
     rn_list_init(&t->link);
 }
 
-void rn_task_run_soon(struct rn_loop *l, struct rn_task *t) {
+static void put_off(struct rn_loop *l, struct rn_list *list, struct rn_task *t) {
     if (rn_list_linked(&t->link))
         return;
-    rn_list_add(&l->deferred, &t->link);
+    rn_list_add(list, &t->link);
     if (!l->turning)
         l->env->wake(l->env->ctx);
+}
+
+void rn_task_run_soon(struct rn_loop *l, struct rn_task *t) {
+    put_off(l, &l->deferred, t);
+}
+
+void rn_task_run_late(struct rn_loop *l, struct rn_task *t) {
+    put_off(l, &l->late, t);
 }
 
 void rn_task_cancel(struct rn_task *t) {
@@ -98,11 +109,11 @@ int rn_loop_defer(struct rn_loop *l, runnel_fn *fn, void *arg) {
 
 /* Runs what is in the list now. It is moved aside first: what the tasks defer waits for the next
  * turn, so that a task which defers itself cannot starve the timers and the sockets. */
-static void run_deferred(struct rn_loop *l) {
+static void run_list(struct rn_list *list) {
     struct rn_list now;
     rn_list_init(&now);
-    while (!rn_list_empty(&l->deferred)) {
-        struct rn_list *first = l->deferred.next;
+    while (!rn_list_empty(list)) {
+        struct rn_list *first = list->next;
         rn_list_del(first);
         rn_list_add(&now, first);
     }
@@ -129,10 +140,11 @@ static void run_timers(struct rn_loop *l) {
 
 void rn_loop_turn(struct rn_loop *l) {
     l->turning = 1;
-    run_deferred(l);
+    run_list(&l->deferred);
+    run_list(&l->late);
     run_timers(l);
     l->turning = 0;
     set_alarm(l);
-    if (!rn_list_empty(&l->deferred))
+    if (!rn_list_empty(&l->deferred) || !rn_list_empty(&l->late))
         l->env->wake(l->env->ctx);
 }

@@ -17,6 +17,7 @@ struct rn_loop {
     const struct rn_env *env;
     struct rn_heap timers;
     struct rn_list deferred; /* of struct rn_task */
+    struct rn_list late;     /* of struct rn_task: behind all of those */
     struct rn_list owed;     /* memory, by a struct rn_list at its start, that is freed with the loop at the latest */
     int turning;
 };
@@ -46,12 +47,15 @@ void rn_alarm_cancel(struct rn_loop *l, struct rn_alarm *a); /* harmless when it
 
 void rn_task_init(struct rn_task *t, runnel_fn *fn, void *arg);
 void rn_task_run_soon(struct rn_loop *l, struct rn_task *t);
+/* The same, but behind everything that a turn has put off: in the turn that is running, at its end, else in the next.
+ * Asked for by itself it runs in the next turn, before which the sockets are looked at. */
+void rn_task_run_late(struct rn_loop *l, struct rn_task *t);
 void rn_task_cancel(struct rn_task *t);
 /* As a task, but allocated for one run. 0 or -RUNNEL_ENOMEM. */
 int rn_loop_defer(struct rn_loop *l, runnel_fn *fn, void *arg);
 
-/* Runs what was put off when this turn began, then the timers that are due, in order; sets the alarm
- * or the wake for what is left. */
+/* Runs what was put off when this turn began, then what is late, then the timers that are due, in order; sets the
+ * alarm or the wake for what is left. */
 void rn_loop_turn(struct rn_loop *l);
 
 #ifdef __cplusplus

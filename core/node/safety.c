@@ -120,7 +120,7 @@ static void open_gate(struct rn_node *n) {
         return;
     f->checking = 0;
     rn_alarm_cancel(&n->loop, &f->limit);
-    rn_task_run_soon(&n->loop, &n->author.task);
+    rn_task_run_late(&n->loop, &n->author.task);
     while (!rn_list_empty(&f->waiting)) {
         struct waiting *w = rn_list_of(f->waiting.next, struct waiting, link);
         struct rn_call *call = w->call;
@@ -447,7 +447,7 @@ void rn_safety_doubt(struct rn_node *n, enum rn_doubt why, const char *where) {
         rn_node_log(n, RUNNEL_ERROR, "author", "%s", err.msg);
     write_note(n);
     open_gate(n); /* nobody waits for what will not come */
-    rn_task_run_soon(&n->loop, &n->author.task);
+    rn_task_run_late(&n->loop, &n->author.task);
 }
 
 /* All peers are asked, anew where they have been asked before. */

@@ -19,7 +19,7 @@ struct step {
     struct rn_alarm alarm;
     struct rn_task task;
     struct step *then; /* set or deferred by this one's run */
-    int then_defer, cancel;
+    int then_defer, then_late, cancel;
 };
 
 static void run(void *arg) {
@@ -31,6 +31,8 @@ static void run(void *arg) {
         rn_task_cancel(&s->then->task);
     else if (s->cancel)
         rn_alarm_cancel(&s->w->l, &s->then->alarm);
+    else if (s->then_late)
+        rn_task_run_late(&s->w->l, &s->then->task);
     else if (s->then_defer)
         rn_task_run_soon(&s->w->l, &s->then->task);
     else
@@ -119,6 +121,36 @@ static void deferred_waits(void **state) {
     rn_loop_free(&w.l);
 }
 
+/* What is late runs at the end of the turn in which it is asked for, behind what stood there before; from within
+ * itself, in the next turn, which is asked for. */
+static void late_is_last(void **state) {
+    struct world w;
+    struct step s[3];
+    (void)state;
+    steps_init(&w, s, 3);
+    s[0].then = &s[0];
+    s[0].then_late = 1;
+    w.e.wakes = 0;
+    rn_task_run_late(&w.l, &s[0].task);
+    rn_task_run_late(&w.l, &s[0].task);
+    assert_int_equal(w.e.wakes, 1);
+    rn_task_run_soon(&w.l, &s[1].task);
+    rn_task_run_soon(&w.l, &s[2].task);
+    w.e.wakes = 0;
+    rn_loop_turn(&w.l);
+    assert_string_equal(w.trace, "bca");
+    assert_int_equal(w.e.wakes, 1);
+    s[1].then = &s[0]; /* asked for from a task of this turn, and again by itself */
+    s[1].then_late = 1;
+    rn_task_cancel(&s[0].task);
+    rn_task_run_soon(&w.l, &s[1].task);
+    rn_task_run_soon(&w.l, &s[2].task);
+    rn_loop_turn(&w.l);
+    assert_string_equal(w.trace, "bcabca");
+    rn_loop_free(&w.l);
+    assert_false(rn_list_linked(&s[0].task.link));
+}
+
 /* A timer that sets itself to "now" runs once a turn, though the clock stands still. */
 static void timer_cannot_starve(void **state) {
     struct world w;
@@ -184,9 +216,9 @@ static void free_drops(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(timers_fifo),         cmocka_unit_test(tasks_fifo_once),    cmocka_unit_test(deferred_waits),
-        cmocka_unit_test(timer_cannot_starve), cmocka_unit_test(cancel_within_turn), cmocka_unit_test(far_future),
-        cmocka_unit_test(free_drops),
+        cmocka_unit_test(timers_fifo),  cmocka_unit_test(tasks_fifo_once),     cmocka_unit_test(deferred_waits),
+        cmocka_unit_test(late_is_last), cmocka_unit_test(timer_cannot_starve), cmocka_unit_test(cancel_within_turn),
+        cmocka_unit_test(far_future),   cmocka_unit_test(free_drops),
     };
     return cmocka_run_group_tests_name("node-loop", tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@ NODE_TESTS = \
   tests/unit/node-conf \
   tests/unit/node-inst \
   tests/unit/node-loop \
-  tests/unit/node-registry
+  tests/unit/node-registry \
+  tests/unit/node-ripe
 check_PROGRAMS += $(NODE_TESTS)
 TESTS += $(NODE_TESTS)
 NODE_TEST_LIBS = libnode.la libdata.la librunnel-base.la $(CMOCKA_LIBS)
@@ -21,6 +22,9 @@ EXTRA_DIST += tests/unit/conf-faults.txt
 tests_unit_node_inst_SOURCES = tests/unit/node-inst.c tests/unit/check.h tests/unit/env.h
 tests_unit_node_inst_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_node_inst_LDADD = $(NODE_TEST_LIBS)
+tests_unit_node_ripe_SOURCES = tests/unit/node-ripe.c tests/unit/check.h
+tests_unit_node_ripe_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_node_ripe_LDADD = $(NODE_TEST_LIBS)
 tests_unit_node_loop_SOURCES = tests/unit/node-loop.c tests/unit/check.h tests/unit/env.h
 tests_unit_node_loop_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_node_loop_LDADD = $(NODE_TEST_LIBS)
