@@ -32,6 +32,20 @@ struct rn_hash rn_sha256(struct rn_hasher *h, const void *p, size_t n);
 struct rn_hash rn_hash_leaf(struct rn_hasher *h, const void *a, size_t n_a, const void *b, size_t n_b);
 /* SHA-256(0x01 || left || right). */
 struct rn_hash rn_hash_node(struct rn_hasher *h, const struct rn_hash *left, const struct rn_hash *right);
+
+/* The leaf hash of bytes that come little by little and are asked for in between: what was added is not hashed again.
+ * Failures are remembered in the hasher, as those of all hashes. */
+struct rn_leaf_hash; /* opaque */
+
+struct rn_leaf_hash *rn_leaf_hash_new(struct rn_hasher *h); /* over no bytes; NULL: out of memory */
+void rn_leaf_hash_free(struct rn_leaf_hash *l);
+/* Begins anew, over no bytes. */
+void rn_leaf_hash_clear(struct rn_hasher *h, struct rn_leaf_hash *l);
+void rn_leaf_hash_add(struct rn_hasher *h, struct rn_leaf_hash *l, const void *p, size_t n);
+/* How many bytes have been added, and the hash over them; more may be added after that. */
+size_t rn_leaf_hash_size(const struct rn_leaf_hash *l);
+struct rn_hash rn_leaf_hash_now(struct rn_hasher *h, const struct rn_leaf_hash *l);
+
 int rn_hash_equal(const struct rn_hash *a, const struct rn_hash *b);
 
 #ifdef __cplusplus

@@ -56,6 +56,7 @@ int rn_tail_load(struct rn_tail *t, struct rn_hasher *h, const struct rn_peaks *
 
 int rn_tail_copy(struct rn_tail *to, const struct rn_tail *from) {
     *to = *from;
+    to->leaf = NULL;
     rn_buf_init(&to->open, RN_BLOCK_BYTES);
     int rc = rn_buf_add(&to->open, from->open.p, from->open.n);
     if (rc != 0)
@@ -65,6 +66,18 @@ int rn_tail_copy(struct rn_tail *to, const struct rn_tail *from) {
 
 void rn_tail_free(struct rn_tail *t) {
     rn_buf_free(&t->open);
+    rn_leaf_hash_free(t->leaf);
+    t->leaf = NULL;
+}
+
+void rn_tail_keep_leaf(struct rn_tail *to, struct rn_tail *from) {
+    rn_leaf_hash_free(to->leaf);
+    to->leaf = from->leaf;
+    from->leaf = NULL;
+    if (!to->leaf)
+        to->leaf = rn_leaf_hash_new(to->hasher);
+    else if (from->count / RN_MAX_BLOCK != to->count / RN_MAX_BLOCK)
+        rn_leaf_hash_clear(to->hasher, to->leaf); /* it was of a block that is closed since */
 }
 
 /* ---- adding ---- */
@@ -93,6 +106,8 @@ static int close_block(struct rn_tail *t, const struct rn_tail_sink *sink) {
     struct rn_hash leaf = rn_tail_open_leaf(t);
     int rc = rn_peaks_add(t->hasher, &t->peaks, &leaf, sink && sink->node ? tell_node : NULL, &teller);
     rn_buf_clear(&t->open);
+    if (t->leaf)
+        rn_leaf_hash_clear(t->hasher, t->leaf);
     return rc;
 }
 
@@ -180,6 +195,11 @@ int rn_tail_add_checked(struct rn_tail *t, const struct rn_checked_run *run, con
 }
 
 struct rn_hash rn_tail_open_leaf(const struct rn_tail *t) {
+    if (t->leaf) {
+        size_t done = rn_leaf_hash_size(t->leaf);
+        rn_leaf_hash_add(t->hasher, t->leaf, t->open.p + done, t->open.n - done);
+        return rn_leaf_hash_now(t->hasher, t->leaf);
+    }
     return rn_hash_leaf(t->hasher, t->open.p, t->open.n, NULL, 0);
 }
 

@@ -21,6 +21,9 @@ struct rn_tail {
     uint64_t count;           /* observations */
     int64_t last;             /* time of the last one; INT64_MIN when there is none */
     struct rn_buf open;       /* bytes of the open block; empty when count % 256 == 0 */
+    /* The leaf hash of the open block, over as much of it as there was when it was last asked for; NULL: none is kept,
+     * and each time all of the block is hashed. */
+    struct rn_leaf_hash *leaf;
 };
 
 /* Is told of what an addition makes to store. All borrowed. */
@@ -42,6 +45,10 @@ int rn_tail_load(struct rn_tail *t, struct rn_hasher *h, const struct rn_peaks *
 /* A deep copy into uninitialised memory; 0 or -RUNNEL_ENOMEM. */
 int rn_tail_copy(struct rn_tail *to, const struct rn_tail *from);
 void rn_tail_free(struct rn_tail *t);
+/* `to`, a copy of `from` that may have grown, takes over the hash of the open block that `from` keeps, or begins to
+ * keep one, so that its next root costs no more than what is added. `from` keeps none then: should `to` be thrown
+ * away, its next root hashes all of its block again. Without memory none is kept. */
+void rn_tail_keep_leaf(struct rn_tail *to, struct rn_tail *from);
 
 /* Adds `n` observations with times that never decrease (also not below t->last) and values that have
  * been checked. `o[i].seq` is ignored. On failure the tail is spoiled: free it. */

@@ -97,6 +97,8 @@ static void add_part(struct rn_commit *c, struct rn_stream *s, struct rn_gather 
         return;
     err.code = 0;
     int rc = rn_growth_begin(&p->growth, s, NULL, &c->changes);
+    if (rc == 0)
+        rn_tail_keep_leaf(&p->growth.next, &s->tail);
     if (rc == 0 && (rc = rn_growth_add(&p->growth, g->v, g->n, &err)) != 0)
         rn_growth_free(&p->growth);
     if (rc != 0) {

@@ -289,6 +289,41 @@ static void a_block_does_not_start_before_the_last_time(void **state) {
     rn_tail_free(&t);
 }
 
+/* Growths as an author makes them: a copy that keeps the leaf's hash goes on, is asked for its root now and then, and
+ * is taken over or thrown away. Whatever happens, the root is that of a hash from scratch. */
+static void a_kept_leaf_is_the_same(void **state) {
+    struct history *s = *state;
+    uint64_t seed = 11;
+    for (size_t most = 1; most <= 700; most *= 3) {
+        struct rn_tail t, next;
+        assert_int_equal(rn_tail_init(&t, s->h, &s->descriptor), 0);
+        while (t.count < MOST) {
+            size_t portions = 1 + check_below(&seed, 3);
+            assert_int_equal(rn_tail_copy(&next, &t), 0);
+            assert_null(next.leaf);
+            if (check_below(&seed, 2)) /* else: as one that had no memory for it */
+                rn_tail_keep_leaf(&next, &t);
+            for (size_t i = 0; i < portions && next.count < MOST; i++) {
+                size_t n = 1 + check_below(&seed, most), left = MOST - (size_t)next.count;
+                assert_int_equal(add_portion(&next, n < left ? n : left, NULL), 0);
+                if (check_below(&seed, 2))
+                    tail_expect(&next, s, (size_t)next.count);
+            }
+            if (check_below(&seed, 2)) /* late: it has grown over the end of a block meanwhile */
+                rn_tail_keep_leaf(&next, &t);
+            tail_expect(&next, s, (size_t)next.count);
+            if (check_below(&seed, 4) == 0) {
+                rn_tail_free(&next);
+                tail_expect(&t, s, (size_t)t.count);
+                continue;
+            }
+            rn_tail_free(&t);
+            t = next;
+        }
+        rn_tail_free(&t);
+    }
+}
+
 static int setup(void **state) {
     return history_setup(state, MOST);
 }
@@ -304,6 +339,7 @@ int main(void) {
         cmocka_unit_test(the_sinks_error_comes_back),
         cmocka_unit_test(wrong_runs_are_refused),
         cmocka_unit_test(a_block_does_not_start_before_the_last_time),
+        cmocka_unit_test(a_kept_leaf_is_the_same),
     };
     return cmocka_run_group_tests_name("data-tail", tests, setup, history_teardown);
 }
