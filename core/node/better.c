@@ -28,10 +28,16 @@ static int is_cut_off(const struct rn_upstream *u) {
     return u->phase == RN_UP_LIVE && !u->live;
 }
 
+/* Soon at first while it is cut off; then ever more seldom: its author may be gone for days. */
+static int64_t until_look(struct rn_upstream *u) {
+    if (is_cut_off(u))
+        return rn_backoff(u->node->env, 2 * SOON_LEAST, BETTER_LEAST, u->n_looks++);
+    return BETTER_LEAST + (int64_t)rn_dice(u->node->env, (uint64_t)BETTER_LEAST);
+}
+
 static void watch_for_better(struct rn_upstream *u) {
-    int64_t least = is_cut_off(u) ? SOON_LEAST : BETTER_LEAST;
     if (!u->recover && (!u->provider_publisher || u->lags || is_cut_off(u)))
-        rn_upstream_wake_in(u, least + (int64_t)rn_dice(u->node->env, (uint64_t)least));
+        rn_upstream_wake_in(u, until_look(u));
 }
 
 void rn_better_soon(struct rn_upstream *u) {

@@ -42,8 +42,10 @@ void rn_upstream_set_live(struct rn_upstream *u, int live) {
     if (u->live == live)
         return;
     u->live = live;
-    if (live)
+    if (live) {
+        u->n_looks = 0;
         rn_provider_kept_its_word(u);
+    }
     rn_node_log(u->node, RUNNEL_INFO, "sync", "stream %s: %s%s", rn_upstream_text(u, text),
                 live ? "live via " : "not live", live ? u->provider : "");
     if (u->stream)

@@ -90,7 +90,8 @@ struct rn_upstream {
     int other_publisher;
     struct rn_session *other_session;
     uint64_t other_ask;
-    uint64_t ahead; /* count that another showed at the last look; still not reached at the next: we lag */
+    unsigned n_looks; /* since it was live last */
+    uint64_t ahead;   /* count that another showed at the last look; still not reached at the next: we lag */
 };
 
 /* ---- upstream.c ---- */

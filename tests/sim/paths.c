@@ -139,7 +139,7 @@ static void finds_the_way_back(void **state) {
         if (live(&s, A) || live(&s, B))
             sim_fail(&s.world, "a or b is live by itself");
         sim_node_start(s.node[C]);
-        must_be_live(&s, 20 * SIM_S); /* c gets up, and a waits for a second try of it at most */
+        must_be_live(&s, 40 * SIM_S); /* a has c in a back-off of 15 s at most, and may look at others first */
         scene_end(&s);
     }
 }
