@@ -50,8 +50,12 @@ struct runnel_change {
  * there is no memory for one more may that one fire at once.
  *
  * Reads see every commit whose done has fired without error, and may see commits that are still on
- * their way; they never see a part of a failed one after its done. Completions of commits fire in
- * the order in which the commits were asked for. */
+ * their way: those a crash may lose yet, so nobody may take what he has read for durable before that done. They
+ * never see a part of a failed one after its done. Completions of commits fire in the order in which the commits
+ * were asked for.
+ *
+ * A disk whose syncs take long holds up the commits that wait for them, and nothing else: reads are answered
+ * meanwhile. An engine may let the loop wait for a sync only as long as its syncs have been fast. */
 struct runnel_storage {
     uint32_t size;
     uint32_t flags; /* RUNNEL_STORAGE_* */

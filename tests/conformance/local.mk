@@ -56,7 +56,7 @@ tests_conformance_storage_suite_SOURCES = \
   tests/conformance/storage/mirror.h tests/conformance/storage/mirror.c \
   tests/conformance/storage/calls.c tests/conformance/storage/commits.c tests/conformance/storage/streams.c \
   tests/conformance/storage/life.c tests/conformance/storage/durable.c tests/conformance/storage/full.c \
-  tests/conformance/storage/scarce.c tests/conformance/storage/damage.c
+  tests/conformance/storage/scarce.c tests/conformance/storage/damage.c tests/conformance/storage/slow.c
 tests_conformance_storage_suite_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 tests_conformance_storage_suite_LDADD = $(CONFORMANCE_LIBS)
 # Its malloc, write and sync calls must be seen by the library that a plugin brings: hence -export-dynamic.
@@ -68,9 +68,10 @@ tests_conformance_storage_measure_SOURCES = tests/conformance/storage/measure.c 
   tests/conformance/storage/ground.h tests/conformance/storage/ground.c
 tests_conformance_storage_measure_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 tests_conformance_storage_measure_LDADD = $(CONFORMANCE_LIBS)
-dist_check_SCRIPTS += tests/conformance/storage/memory.sh tests/conformance/storage/bdb.sh
+dist_check_SCRIPTS += tests/conformance/storage/memory.sh tests/conformance/storage/bdb.sh \
+  tests/conformance/storage/bdb-thread.sh
 EXTRA_DIST += tests/conformance/storage/bdb.lsan
 TESTS += tests/conformance/storage/memory.sh
 if BUILD_BDB
-TESTS += tests/conformance/storage/bdb.sh
+TESTS += tests/conformance/storage/bdb.sh tests/conformance/storage/bdb-thread.sh
 endif

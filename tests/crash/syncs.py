@@ -25,7 +25,7 @@ SRC = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "
 LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "syncs.txt")
 ROOMS = ("daemon", "plugins", "core", "tool", "client")
 # What makes something durable, by itself or in the functions that do it for others.
-SYNC = re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range|msync|sync(?=\s*\()|O_D?SYNC|DB_TXN_(?:WRITE_)?(?:NO)?SYNC"
+SYNC = re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range|msync|sync(?=\s*\()|O_D?SYNC|DB_TXN_SYNC|log_flush"
                   r"|(?:\w+_)?sync_(?:dir|name|folder|file|above))\b(?!\.h)")
 
 CHECKS = {"end": lambda **more: each.one(0, "drop", **more),

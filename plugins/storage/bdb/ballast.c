@@ -108,10 +108,8 @@ static int refuse(struct rn_bdb *b, struct runnel_err *err) {
 
 int rn_bdb_room(struct rn_bdb *b, struct runnel_err *err) {
     if (b->unwritten) {
-        b->checkpoint_due = true;
-        rn_bdb_checkpoint(b);
-        if (b->unwritten)
-            return refuse(b, err);
+        b->tried = false; /* the next commit has it tried again */
+        return refuse(b, err);
     }
     if (b->held == b->ballast)
         return 0;

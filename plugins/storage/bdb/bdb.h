@@ -7,6 +7,7 @@
 
 #include "base/request.h"
 #include <db.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #define RN_BDB_RECORDS "records.db"
@@ -28,10 +29,46 @@ struct rn_bdb_note {
     unsigned early_end; /* how many processes in a row died soon after their start */
 };
 
-/* One environment with its one database. All calls come on the loop thread, and each transaction
- * begins and ends within one call: hence no read between two callbacks sees half of one, although
- * there is no locking. Whoever puts a worker behind the queue of commits must keep reads away from
- * what is not committed by other means. */
+struct rn_bdb;
+typedef int rn_bdb_job(struct rn_bdb *b);           /* any thread; what Berkeley DB returned */
+typedef void rn_bdb_then(struct rn_bdb *b, int rc); /* on the loop */
+
+/* A thread for one job at a time, begun when there is a first one. */
+struct rn_bdb_worker {
+    struct rn_bdb *b;
+    bool runs;         /* there is a thread */
+    bool busy;         /* the loop waits to hear of a job's end */
+    rn_bdb_then *then; /* what comes after that */
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    rn_bdb_job *job; /* NULL: none */
+    int rc;          /* what the last one returned */
+    bool quit;
+};
+
+/* Commits that have been applied and are not durable yet. While they fly nothing else is applied. */
+struct rn_bdb_flight {
+    struct rn_list group; /* of struct rn_request; empty: none */
+    uint32_t file, at;    /* the end of the log behind them; file 0: unknown */
+    uint64_t since;       /* bytes of log since the last checkpoint */
+    int64_t begun;
+    int failed; /* a code */
+    struct runnel_err err;
+};
+
+/* What Berkeley DB says on other threads than the loop, until the loop hears of it. */
+struct rn_bdb_told {
+    pthread_mutex_t lock;
+    char said[256];
+    bool no_memory;
+    int panic;
+};
+
+/* One environment with its one database. All that reads or changes records takes place on the loop thread, and each
+ * transaction begins and ends within one call: hence no read between two callbacks sees half of one, although
+ * there is no locking. Threads of its own only sync the log and write checkpoints, for which Berkeley DB has latches
+ * (DB_THREAD). */
 struct rn_bdb {
     struct runnel_inst *inst;
     const struct runnel_host *host;
@@ -43,8 +80,11 @@ struct rn_bdb {
     int lock; /* the locked file; -1: none */
     struct rn_bdb_note note;
     uint32_t log_file;   /* the newest log file whose directory entry is durable */
+    uint64_t since;      /* bytes of log since the last checkpoint, as of the last commit */
     bool checkpoint_due; /* enough log has been written since the last one */
     bool unwritten;      /* the last checkpoint failed: what is committed must be written before there is more */
+    bool tried;          /* that has been tried since the last commit was refused for it */
+    bool ballast_given;  /* the checkpoint at hand has got the ballast's room */
     int64_t held;        /* how much of the ballast is there */
     int64_t quiet;       /* until then no refusal for want of room is logged again */
     bool broken;         /* failed for good: a restart recovers it */
@@ -57,6 +97,14 @@ struct rn_bdb {
     unsigned said_count; /* messages within that minute */
     uint8_t *buf;        /* where values are read to */
     size_t buf_cap;
+    pthread_t loop; /* the thread that all calls come on */
+    struct rn_bdb_told told;
+    struct rn_bdb_worker syncer, writer; /* for the log; for checkpoints */
+    struct rn_bdb_flight flight;
+    int64_t slow;       /* a sync that takes so long is slow; 0: all are */
+    unsigned slow_left; /* so many fast ones until the loop waits for one itself again */
+    runnel_fn *turn;    /* asks for a turn: a job has ended */
+    void *turn_arg;
 };
 
 /* ---- open.c: opening and closing ---- */
@@ -84,9 +132,14 @@ void rn_bdb_log_failure(struct rn_bdb *b, int rc, const char *what);
 
 /* ---- log.c: the log's files ---- */
 
-/* After a synced commit: makes the directory entries of new log files durable. */
-int rn_bdb_settle_log(struct rn_bdb *b, struct runnel_err *err);
-/* Writes a checkpoint if one is due; a failure is logged and it stays due. */
+/* Where the log ends now; file 0: nobody can say, for lack of memory. */
+void rn_bdb_log_end(struct rn_bdb *b, struct rn_bdb_flight *f);
+/* All up to there is durable, with the names of the files. */
+void rn_bdb_log_reached(struct rn_bdb *b, const struct rn_bdb_flight *f);
+/* Whether there is so much log already that the checkpoint at hand must end before there is more. */
+bool rn_bdb_log_is_long(const struct rn_bdb *b);
+/* Begins a checkpoint if one is due and none is on its way. A failure is logged, and the next commit makes it due
+ * again. */
 void rn_bdb_checkpoint(struct rn_bdb *b);
 /* After everything has been closed: cuts off the zeros with which the newest file was filled in advance. */
 void rn_bdb_log_trim(const struct rn_bdb *b);
@@ -96,6 +149,8 @@ void rn_bdb_log_trim(const struct rn_bdb *b);
 /* Berkeley DB's messages and events come here; env->app_private is the struct rn_bdb. */
 void rn_bdb_on_message(const DB_ENV *env, const char *prefix, const char *message);
 void rn_bdb_on_event(DB_ENV *env, u_int32_t event, void *info);
+/* Takes over what was said on other threads. */
+void rn_bdb_hear(struct rn_bdb *b);
 /* Begins a call: 0, or a negative code when the environment has failed for good. */
 int rn_bdb_begin(struct rn_bdb *b, struct runnel_err *err);
 /* Turns what a Berkeley DB call returned into an error; `what` is what was being done. Returns -code.
@@ -147,10 +202,30 @@ void rn_bdb_ballast_hold(struct rn_bdb *b);
 /* Before a commit: 0, or -RUNNEL_EFULL when what is free is needed to recover what is there already. */
 int rn_bdb_room(struct rn_bdb *b, struct runnel_err *err);
 
+/* ---- worker.c ---- */
+
+int rn_bdb_worker_init(struct rn_bdb_worker *w, struct rn_bdb *b); /* 0 or -RUNNEL_ENOMEM */
+void rn_bdb_worker_free(struct rn_bdb_worker *w);
+/* Has the job done by the thread, or by the loop within this call: `here`, or when there can be no thread. Then calls
+ * `then`. Only when it is not busy. */
+void rn_bdb_worker_run(struct rn_bdb_worker *w, rn_bdb_job *job, rn_bdb_then *then, bool here);
+/* Waits for the job at hand, of which the loop hears nothing any more, and ends the thread. */
+void rn_bdb_worker_end(struct rn_bdb_worker *w);
+
+/* ---- sync.c ---- */
+
+/* Makes the flight's group durable and ends it, now or later. `cost`: its bytes; `alone`: nothing else waits. */
+void rn_bdb_sync(struct rn_bdb *b, size_t cost, bool alone);
+
 /* ---- commit.c ---- */
 
-/* Joins commits from the front of the queue in one synced transaction and ends them, in order. */
-void rn_bdb_commit_some(struct rn_bdb *b, struct rn_list *commits);
+/* Joins commits from the front of the queue in one transaction, which is made durable and ends them, in order.
+ * `alone`: there is nothing else to do meanwhile. */
+void rn_bdb_commit_some(struct rn_bdb *b, struct rn_list *commits, bool alone);
+/* Whether commits must wait: for those that fly, or for a checkpoint without which there may be no more. */
+bool rn_bdb_commits_wait(const struct rn_bdb *b);
+/* Ends all of them. */
+void rn_bdb_end_group(struct rn_list *group, const struct runnel_err *err);
 
 /* ---- read.c ---- */
 

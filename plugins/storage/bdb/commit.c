@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * commit.c — group commit: what was asked for within one turn is one synced transaction.
+ * commit.c — group commit: what was asked for within one turn is one transaction, and one sync.
  * May touch: Berkeley DB through bdb.h.
  */
 #include "base/changes.h"
@@ -129,23 +129,19 @@ static void abort_txn(struct rn_bdb *b, DB_TXN *txn) {
     b->host->log(b->inst, RUNNEL_ERROR, "%s", err.msg);
 }
 
-/* Nobody can say what the disk has: a later sync may succeed without having written what this one failed
- * to. Whatever the reason, the commit's fate is known after the next start only, hence RUNNEL_EIO. */
-static int fail_unsure(struct rn_bdb *b, struct runnel_err *err) {
-    rn_bdb_break(b, RUNNEL_EIO);
-    err->code = RUNNEL_EIO;
-    return rn_wrap(err, "restart the daemon, which then knows whether this commit is there");
-}
-
-/* Makes it durable. Where there is no space, Berkeley DB takes the transaction back. */
-static int sync_txn(struct rn_bdb *b, DB_TXN *txn, struct runnel_err *err) {
-    int failed = txn->commit(txn, DB_TXN_SYNC);
-    int rc = failed ? rn_bdb_fail(b, failed, "syncing the log", err) : rn_bdb_settle_log(b, err);
+/* Ends it: it is written, and synced later. Where there is no space, Berkeley DB takes the transaction back. */
+static int end_txn(struct rn_bdb *b, DB_TXN *txn, struct runnel_err *err) {
+    int rc = txn->commit(txn, DB_TXN_WRITE_NOSYNC);
     if (rc == 0) {
-        (void)rn_bdb_note_write(b, false); /* not synced: an older end of the log is right as well */
+        rn_bdb_log_end(b, &b->flight);
         return 0;
     }
-    return rn_bdb_is_full(failed) && !b->broken ? rc : fail_unsure(b, err);
+    int code = rn_bdb_fail(b, rc, "writing the log", err);
+    if (rn_bdb_is_full(rc) && !b->broken)
+        return code;
+    rn_bdb_break(b, RUNNEL_EIO); /* whether it is there is known after the next start */
+    err->code = RUNNEL_EIO;
+    return rn_wrap(err, "restart the daemon, which then knows whether this commit is there");
 }
 
 /* The group as one transaction. When a commit cannot be applied nothing is, and *guilty says which. */
@@ -169,7 +165,7 @@ static int try_group(struct rn_bdb *b, struct rn_list *group, struct rn_request 
             return rc;
         }
     }
-    return sync_txn(b, txn, err);
+    return end_txn(b, txn, err);
 }
 
 /* Takes from the front of `commits` what may go together. */
@@ -196,29 +192,51 @@ static void give_back(struct rn_list *commits, struct rn_list *group, const stru
     }
 }
 
-static void end_group(struct rn_list *group, const struct runnel_err *err) {
+void rn_bdb_end_group(struct rn_list *group, const struct runnel_err *err) {
     while (!rn_list_empty(group)) {
         struct rn_request *r = rn_list_of(group->next, struct rn_request, link);
         rn_request_end(r, r->refused ? r->refused : err);
     }
 }
 
+bool rn_bdb_commits_wait(const struct rn_bdb *b) {
+    return b->syncer.busy || (b->writer.busy && (b->unwritten || rn_bdb_log_is_long(b)));
+}
+
+/* What the last checkpoint could not write comes first. True: it is on its way. */
+static bool write_first(struct rn_bdb *b) {
+    if (!b->unwritten || b->tried || b->broken)
+        return false;
+    b->checkpoint_due = true;
+    rn_bdb_checkpoint(b);
+    return b->writer.busy;
+}
+
+static size_t cost_of(const struct rn_list *group) {
+    size_t n = 0;
+    rn_list_for (it, group)
+        n += rn_list_of(it, struct rn_request, link)->cost;
+    return n;
+}
+
 /* A commit fails by itself only when it stands first: then nothing before it in the group can be to
  * blame. Otherwise those before it are committed without it, and it comes first in the next turn. */
-void rn_bdb_commit_some(struct rn_bdb *b, struct rn_list *commits) {
-    struct rn_list group;
+void rn_bdb_commit_some(struct rn_bdb *b, struct rn_list *commits, bool alone) {
+    struct rn_list *group = &b->flight.group;
     struct rn_request *guilty;
     struct runnel_err err;
-    rn_list_init(&group);
-    take_group(commits, &group);
-    if (rn_list_empty(&group))
+    if (rn_list_empty(commits) || rn_bdb_commits_wait(b) || write_first(b))
         return;
-    int rc = try_group(b, &group, &guilty, &err);
-    while (rc != 0 && guilty && &guilty->link != group.next) {
-        give_back(commits, &group, guilty);
-        rc = try_group(b, &group, &guilty, &err);
+    take_group(commits, group);
+    int rc = try_group(b, group, &guilty, &err);
+    while (rc != 0 && guilty && &guilty->link != group->next) {
+        give_back(commits, group, guilty);
+        rc = try_group(b, group, &guilty, &err);
     }
-    if (rc != 0 && guilty && guilty->link.next != &group)
-        give_back(commits, &group, rn_list_of(guilty->link.next, struct rn_request, link));
-    end_group(&group, rc == 0 ? NULL : &err);
+    if (rc != 0 && guilty && guilty->link.next != group)
+        give_back(commits, group, rn_list_of(guilty->link.next, struct rn_request, link));
+    if (rc == 0)
+        rn_bdb_sync(b, cost_of(group), alone && group->next->next == group);
+    else
+        rn_bdb_end_group(group, &err);
 }

@@ -55,7 +55,7 @@ static int open_db(struct rn_bdb *b, struct runnel_err *err) {
     u_int32_t create = b->note.state == RN_BDB_NEW ? DB_CREATE : 0;
     rc = b->db->set_pagesize(b->db, PAGE_SIZE);
     if (rc == 0)
-        rc = b->db->open(b->db, NULL, RN_BDB_RECORDS, NULL, DB_BTREE, create | DB_AUTO_COMMIT, 0600);
+        rc = b->db->open(b->db, NULL, RN_BDB_RECORDS, NULL, DB_BTREE, create | DB_AUTO_COMMIT | DB_THREAD, 0600);
     return rc == 0 ? 0 : rn_bdb_fail_opening(b, rc, "opening " RN_BDB_RECORDS, err);
 }
 
@@ -65,8 +65,9 @@ int rn_bdb_env_open(struct rn_bdb *b, struct runnel_err *err) {
     int rc = configure(b, err);
     if (rc != 0)
         return rc;
-    rc = b->env->open(b->env, b->dir, DB_PRIVATE | DB_CREATE | DB_RECOVER | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL,
-                      0600);
+    rc =
+        b->env->open(b->env, b->dir,
+                     DB_PRIVATE | DB_THREAD | DB_CREATE | DB_RECOVER | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL, 0600);
     return rc == 0 ? open_db(b, err) : rn_bdb_fail_opening(b, rc, "opening and recovering the environment", err);
 }
 

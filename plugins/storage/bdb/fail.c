@@ -11,11 +11,15 @@
 
 #define SAID_A_MINUTE 10u /* messages of Berkeley DB that are logged in one minute */
 
+/* ---- what it says ---- */
+
+static bool on_loop(const struct rn_bdb *b) {
+    return pthread_equal(pthread_self(), b->loop) != 0;
+}
+
 /* Keeps the first message about the call at hand, logs all of them, but no flood. In a trial the parent
  * tells what came of it. */
-void rn_bdb_on_message(const DB_ENV *env, const char *prefix, const char *message) {
-    (void)prefix;
-    struct rn_bdb *b = env->app_private;
+static void say(struct rn_bdb *b, const char *message) {
     if (!b->said[0])
         (void)snprintf(b->said, sizeof b->said, "%s", message);
     if (strstr(message, strerror(ENOMEM)))
@@ -35,6 +39,22 @@ void rn_bdb_on_message(const DB_ENV *env, const char *prefix, const char *messag
         b->host->log(b->inst, RUNNEL_WARN, "Berkeley DB in %s: further messages of this minute are left out", b->dir);
 }
 
+/* On a thread only the first message of its job is kept. */
+void rn_bdb_on_message(const DB_ENV *env, const char *prefix, const char *message) {
+    (void)prefix;
+    struct rn_bdb *b = env->app_private;
+    if (on_loop(b)) {
+        say(b, message);
+        return;
+    }
+    (void)pthread_mutex_lock(&b->told.lock);
+    if (!b->told.said[0])
+        (void)snprintf(b->told.said, sizeof b->told.said, "%s", message);
+    if (strstr(message, strerror(ENOMEM)))
+        b->told.no_memory = true;
+    (void)pthread_mutex_unlock(&b->told.lock);
+}
+
 bool rn_bdb_is_full(int rc) {
     return rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
 }
@@ -49,16 +69,46 @@ static bool is_denied(int rc) {
     return rc == EACCES || rc == EPERM || rc == EROFS;
 }
 
+static void take_panic(struct rn_bdb *b, int why) {
+    if (!b->panic)
+        b->panic = why;
+    bool machine = rn_bdb_is_full(b->panic) || b->panic == ENOMEM || b->no_memory || is_machine(b->panic);
+    rn_bdb_break(b, machine ? RUNNEL_EIO : RUNNEL_EDAMAGED);
+}
+
 /* DB_EVENT_WRITE_FAILED comes with each page that finds no room: the failed call itself is answered. */
 void rn_bdb_on_event(DB_ENV *env, u_int32_t event, void *info) {
     struct rn_bdb *b = env->app_private;
     if (event != DB_EVENT_PANIC)
         return;
-    if (!b->panic)
-        b->panic = info && *(int *)info ? *(int *)info : DB_RUNRECOVERY;
-    bool machine = rn_bdb_is_full(b->panic) || b->panic == ENOMEM || b->no_memory || is_machine(b->panic);
-    rn_bdb_break(b, machine ? RUNNEL_EIO : RUNNEL_EDAMAGED);
+    int why = info && *(int *)info ? *(int *)info : DB_RUNRECOVERY;
+    if (on_loop(b)) {
+        take_panic(b, why);
+        return;
+    }
+    (void)pthread_mutex_lock(&b->told.lock);
+    b->told.panic = b->told.panic ? b->told.panic : why;
+    (void)pthread_mutex_unlock(&b->told.lock);
 }
+
+void rn_bdb_hear(struct rn_bdb *b) {
+    char said[sizeof b->told.said];
+    (void)pthread_mutex_lock(&b->told.lock);
+    memcpy(said, b->told.said, sizeof said);
+    bool no_memory = b->told.no_memory;
+    int panic = b->told.panic;
+    b->told.said[0] = 0;
+    b->told.no_memory = false;
+    b->told.panic = 0;
+    (void)pthread_mutex_unlock(&b->told.lock);
+    if (said[0])
+        say(b, said);
+    b->no_memory = b->no_memory || no_memory;
+    if (panic)
+        take_panic(b, panic);
+}
+
+/* ---- what it means ---- */
 
 void rn_bdb_break(struct rn_bdb *b, int code) {
     if (b->broken)
@@ -89,6 +139,9 @@ static int fail_broken(const struct rn_bdb *b, const char *what, struct runnel_e
 }
 
 int rn_bdb_fail(struct rn_bdb *b, int rc, const char *what, struct runnel_err *err) {
+    rn_bdb_hear(b);
+    if (rc == DB_RUNRECOVERY && !b->panic && (b->syncer.busy || b->writer.busy))
+        rn_bdb_break(b, RUNNEL_EIO); /* a thread has met it, and is about to say what it is */
     if (rn_bdb_is_full(rc))
         return fail_full(b, rc, what, err);
     if (rc == ENOMEM || (b->no_memory && !b->broken))

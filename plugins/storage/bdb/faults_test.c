@@ -102,7 +102,7 @@ static void the_log_stays_short(void **state) {
         assert_int_equal(store_commit(&d.s, &c, 1), 0);
     }
     uint64_t bytes_left = log_bytes(&d);
-    assert_true(bytes_left > 0 && bytes_left <= 12u << 20);
+    assert_true(bytes_left > 0 && bytes_left <= 24u << 20);
     free(bytes);
     disk_free(&d);
 }

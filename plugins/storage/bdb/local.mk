@@ -5,6 +5,7 @@ if BUILD_BDB
 plugin_LTLIBRARIES += plugins/storage/bdb/storage-bdb.la
 plugins_storage_bdb_storage_bdb_la_SOURCES = plugins/storage/bdb/bdb.h plugins/storage/bdb/env.c plugins/storage/bdb/create.c \
   plugins/storage/bdb/fail.c plugins/storage/bdb/lock.c plugins/storage/bdb/files.c plugins/storage/bdb/open.c plugins/storage/bdb/log.c \
+  plugins/storage/bdb/worker.c plugins/storage/bdb/sync.c \
   plugins/storage/bdb/trial.c plugins/storage/bdb/ballast.c plugins/storage/bdb/commit.c \
   plugins/storage/bdb/read.c plugins/storage/bdb/plugin.c
 plugins_storage_bdb_storage_bdb_la_LDFLAGS = $(PLUGIN_LINK)

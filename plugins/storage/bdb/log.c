@@ -14,44 +14,63 @@
 #include <unistd.h>
 
 #define CHECKPOINT_BYTES (4u << 20)
+#define LOG_MOST_BYTES (16u << 20) /* a checkpoint that lags so far behind holds up commits */
 
 /* ---- while it runs ---- */
 
-int rn_bdb_settle_log(struct rn_bdb *b, struct runnel_err *err) {
+void rn_bdb_log_end(struct rn_bdb *b, struct rn_bdb_flight *f) {
     DB_LOG_STAT *stat;
-    int rc = b->env->log_stat(b->env, &stat, 0);
-    if (rc != 0)
-        return rn_bdb_fail(b, rc, "asking for the state of the log", err);
-    uint32_t file = stat->st_cur_file;
-    uint64_t since = ((uint64_t)stat->st_wc_mbytes << 20) + stat->st_wc_bytes;
-    b->note.file = file;
-    b->note.at = stat->st_cur_offset;
+    f->file = 0;
+    if (b->env->log_stat(b->env, &stat, 0) != 0)
+        return; /* what was committed before the question stays committed */
+    f->file = stat->st_cur_file;
+    f->at = stat->st_cur_offset;
+    f->since = ((uint64_t)stat->st_wc_mbytes << 20) + stat->st_wc_bytes;
     free(stat);
-    b->checkpoint_due = since >= CHECKPOINT_BYTES;
-    if (file == b->log_file)
-        return 0;
-    rc = rn_bdb_sync_dir(b->dir, err);
-    if (rc == 0)
-        b->log_file = file;
-    return rc;
+}
+
+void rn_bdb_log_reached(struct rn_bdb *b, const struct rn_bdb_flight *f) {
+    if (!f->file)
+        return; /* an older end of the log is right as well, and the next commit looks at the names again */
+    b->note.file = f->file;
+    b->note.at = f->at;
+    b->log_file = f->file;
+    b->since = f->since;
+    b->checkpoint_due = f->since >= CHECKPOINT_BYTES;
+}
+
+/* ---- checkpoints ---- */
+
+bool rn_bdb_log_is_long(const struct rn_bdb *b) {
+    return b->since >= LOG_MOST_BYTES;
+}
+
+static int write_pages(struct rn_bdb *b) {
+    return b->env->txn_checkpoint(b->env, 0, 0, 0);
 }
 
 /* A disk without room for it gets the ballast's. */
-void rn_bdb_checkpoint(struct rn_bdb *b) {
-    if (!b->checkpoint_due || b->broken)
+static void written(struct rn_bdb *b, int rc) {
+    if (rn_bdb_is_full(rc) && !b->ballast_given && rn_bdb_ballast_drop(b)) {
+        b->ballast_given = true;
+        rn_bdb_worker_run(&b->writer, write_pages, written, false);
         return;
-    b->said[0] = 0;
-    b->no_memory = false;
-    int rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
-    if (rn_bdb_is_full(rc) && rn_bdb_ballast_drop(b)) {
-        rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
-        rn_bdb_ballast_hold(b);
     }
+    if (b->ballast_given)
+        rn_bdb_ballast_hold(b);
+    b->ballast_given = false;
     if (rc != 0 && !b->unwritten)
         rn_bdb_log_failure(b, rc, "writing a checkpoint");
     b->unwritten = rc != 0;
-    /* Failed: the next commit makes it due again. */
+    b->tried = true;
+}
+
+void rn_bdb_checkpoint(struct rn_bdb *b) {
+    if (!b->checkpoint_due || b->broken || b->writer.busy)
+        return;
     b->checkpoint_due = false;
+    b->tried = false;
+    rn_bdb_worker_run(&b->writer, write_pages, written, false);
 }
 
 /* ---- after an orderly end ---- */

@@ -27,6 +27,14 @@ static void note_opened(struct rn_bdb *b) {
         b->host->log(b->inst, RUNNEL_WARN, "the lock in %s cannot be written: %s", b->dir, strerror(errno));
 }
 
+/* Where the log ends. The names of all files, new or found, are durable before the note says that there is a store. */
+static int settle(struct rn_bdb *b, struct runnel_err *err) {
+    struct rn_bdb_flight f;
+    rn_bdb_log_end(b, &f);
+    rn_bdb_log_reached(b, &f);
+    return rn_bdb_sync_dir(b->dir, err);
+}
+
 static int open_once(struct rn_bdb *b, struct runnel_err *err) {
     bool any;
     b->panic = 0;
@@ -37,7 +45,7 @@ static int open_once(struct rn_bdb *b, struct runnel_err *err) {
     if (rc == 0)
         rc = rn_bdb_env_open(b, err);
     if (rc == 0)
-        rc = rn_bdb_settle_log(b, err); /* with the names of all files, new or found */
+        rc = settle(b, err);
     if (rc != 0) {
         b->broken = true; /* nothing is written on the way out */
         rn_bdb_env_close(b);
@@ -57,6 +65,7 @@ static int open_locked(struct rn_bdb *b, struct runnel_err *err) {
 
 int rn_bdb_open(struct rn_bdb *b, struct runnel_err *err) {
     int64_t begun = b->host->now(b->inst);
+    b->loop = pthread_self();
     int rc = rn_bdb_lock(b, err);
     if (rc != 0)
         return rc;
@@ -85,6 +94,9 @@ void rn_bdb_lasted(struct rn_bdb *b) {
 
 void rn_bdb_close(struct rn_bdb *b) {
     bool open = b->db != NULL;
+    rn_bdb_worker_end(&b->syncer);
+    rn_bdb_worker_end(&b->writer);
+    rn_bdb_hear(b);
     rn_bdb_env_close(b);
     if (open && !b->broken) {
         rn_bdb_log_trim(b);

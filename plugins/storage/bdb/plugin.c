@@ -13,6 +13,7 @@
 struct bdb_conf {
     int64_t cache;
     int64_t ballast;
+    int64_t slow;
 };
 
 struct bdb {
@@ -31,6 +32,8 @@ static const struct runnel_option options[] = {
      "Memory for the pages of the database; less than 32MiB is slow with a thousand streams"},
     {"ballast", RUNNEL_OPT_SIZE, 0, offsetof(struct bdb_conf, ballast), "16MiB", 0, INT64_C(1) << 40,
      "Room kept for starting on a full disk: a file of that size; 0: none"},
+    {"slow", RUNNEL_OPT_DURATION, 0, offsetof(struct bdb_conf, slow), "2ms", 0, RN_NS_S * 3600,
+     "The next commits after a sync that took so long are synced by a thread; 0s: all of them"},
 };
 
 /* ---- turns ---- */
@@ -66,19 +69,27 @@ static void tell_broken(struct bdb *s) {
         host->failed(s->db.inst, &why);
 }
 
+static bool is_busy(const struct bdb *s) {
+    return s->db.syncer.busy || s->db.writer.busy;
+}
+
 /* One turn: a group of commits, some reads, a checkpoint if it is due. What the callbacks ask for is
- * put aside for the next turn. */
+ * put aside for the next turn. A job that ends asks for a turn by itself. */
 static void serve(void *arg) {
     struct bdb *s = arg;
     s->armed = false;
-    rn_bdb_commit_some(&s->db, &s->commits);
+    rn_bdb_commit_some(&s->db, &s->commits, rn_list_empty(&s->reads));
     rn_bdb_read_some(&s->db, &s->reads);
     rn_bdb_checkpoint(&s->db);
     tell_broken(s);
-    if (!rn_list_empty(&s->commits) || !rn_list_empty(&s->reads))
+    if (!rn_list_empty(&s->reads) || (!rn_list_empty(&s->commits) && !rn_bdb_commits_wait(&s->db)))
         arm(s);
-    else if (s->stopped)
+    else if (s->stopped && rn_list_empty(&s->commits) && !is_busy(s))
         finish(s);
+}
+
+static void take_turn(void *arg) {
+    arm(arg);
 }
 
 static void ask(struct bdb *s, struct rn_list *queue, struct rn_request *r) {
@@ -116,6 +127,23 @@ static const struct runnel_storage ops = {
 
 /* ---- the lifecycle ---- */
 
+static int init_threads(struct rn_bdb *b) {
+    if (pthread_mutex_init(&b->told.lock, NULL) != 0)
+        return -RUNNEL_ENOMEM;
+    int rc = rn_bdb_worker_init(&b->syncer, b);
+    if (rc == 0 && (rc = rn_bdb_worker_init(&b->writer, b)) != 0)
+        rn_bdb_worker_free(&b->syncer);
+    if (rc != 0)
+        (void)pthread_mutex_destroy(&b->told.lock);
+    return rc;
+}
+
+static void free_threads(struct rn_bdb *b) {
+    rn_bdb_worker_free(&b->syncer);
+    rn_bdb_worker_free(&b->writer);
+    (void)pthread_mutex_destroy(&b->told.lock);
+}
+
 static int create(struct runnel_inst *inst, const struct runnel_host *host, const void *conf, void **self,
                   struct runnel_err *err) {
     const struct bdb_conf *c = conf;
@@ -124,11 +152,20 @@ static int create(struct runnel_inst *inst, const struct runnel_host *host, cons
         free(s);
         return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
     }
+    if (init_threads(&s->db) != 0) {
+        rn_request_room_free(&s->room);
+        free(s);
+        return rn_fail(err, RUNNEL_ENOMEM, "out of memory");
+    }
     s->db.inst = inst;
     s->db.host = host;
     s->db.lock = -1;
     s->db.cache = c->cache;
     s->db.ballast = c->ballast;
+    s->db.slow = c->slow;
+    s->db.turn = take_turn;
+    s->db.turn_arg = s;
+    rn_list_init(&s->db.flight.group);
     rn_list_init(&s->commits);
     rn_list_init(&s->reads);
     *self = s;
@@ -170,6 +207,8 @@ static void destroy(void *self) {
     drop_all(&s->reads);
     s->db.host->cancel(s->db.inst, s->lasted);
     rn_bdb_close(&s->db);
+    drop_all(&s->db.flight.group);
+    free_threads(&s->db);
     rn_request_room_free(&s->room);
     free(s);
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -28,6 +29,7 @@ static struct state {
     int64_t room;
     unsigned fail_write, fail_sync; /* so many more until one fails */
     unsigned writes, syncs, failed;
+    _Atomic unsigned slow, begun;
 } * disk;
 
 static void lock(void) {
@@ -57,6 +59,7 @@ void disk_watch(const char *dir, const char *mirror) {
         abort();
     disk->room = -1;
     disk->fail_write = disk->fail_sync = disk->writes = disk->syncs = disk->failed = 0;
+    disk->begun = 0;
     disk->mirrored = mirror != NULL;
     if (mirror)
         mirror_begin(disk->dir, mirror);
@@ -65,6 +68,7 @@ void disk_watch(const char *dir, const char *mirror) {
 void disk_unwatch(void) {
     disk->dir[0] = 0;
     disk->room = -1;
+    disk->slow = 0;
     disk->mirrored = false;
 }
 
@@ -78,6 +82,14 @@ void disk_fail_write(unsigned n) {
 
 void disk_fail_sync(unsigned n) {
     disk->fail_sync = n;
+}
+
+void disk_slow(unsigned ms) {
+    disk->slow = ms;
+}
+
+unsigned disk_begun(void) {
+    return disk->begun;
 }
 
 unsigned disk_writes(void) {
@@ -347,10 +359,19 @@ EXPORT int renameat(int from_at, const char *from, int to_at, const char *to) {
 
 /* The mirror takes what is there before the sync: what is written meanwhile may or may not be covered. The
  * kernel is never asked: no machine crashes here but by disk_crash, and waiting for the disk shows nothing. */
+static void take_time(void) {
+    unsigned ms = disk->slow;
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    while (ms && nanosleep(&t, &t) != 0 && errno == EINTR)
+        ;
+}
+
 static int sync_one(int fd) {
     char path[PATH_MAX];
     if (!is_ours(fd, path))
         return 0;
+    disk->begun++;
+    take_time();
     lock();
     bool may = may_sync();
     if (may && disk->mirrored)

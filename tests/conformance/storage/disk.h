@@ -25,6 +25,10 @@ void disk_room(int64_t bytes);
 /* The n-th write or sync from now (from 1) fails with EIO, once; 0: none. */
 void disk_fail_write(unsigned n);
 void disk_fail_sync(unsigned n);
+/* Each sync takes so long, from its beginning on; other calls go on meanwhile. 0: no time. */
+void disk_slow(unsigned ms);
+/* Syncs that have begun since the watch did. */
+unsigned disk_begun(void);
 /* Writes and syncs since the watch began, those that failed too; how many were refused. */
 unsigned disk_writes(void);
 unsigned disk_syncs(void);

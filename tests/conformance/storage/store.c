@@ -25,7 +25,9 @@ void store_init(struct store *s) {
 
 int store_start(struct store *s, const char *path, const char *dir, struct runnel_err *err) {
     *err = (struct runnel_err){0};
-    s->inst = host_open(s->host, &(struct host_section){.path = path, .dir = dir, .kind = RUNNEL_STORAGE}, err);
+    const char *const conf[] = {getenv("RUNNEL_STORE_CONF"), NULL};
+    s->inst =
+        host_open(s->host, &(struct host_section){.path = path, .dir = dir, .kind = RUNNEL_STORAGE, .conf = conf}, err);
     int rc = s->inst ? host_start(s->inst, err) : -err->code;
     if (rc == 0) {
         s->ops = s->inst->ops;

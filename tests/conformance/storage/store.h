@@ -46,6 +46,8 @@ struct listing {
     } * v;
 };
 
+/* Each plugin that is opened gets the option that RUNNEL_STORE_CONF names ("option=value"), if it is set. */
+
 /* Opens and starts; fails the test when that fails. `dir` NULL: a fresh one, removed at the end. */
 void store_open(struct store *s, const char *path, const char *dir);
 /* As store_open, but hands a failure back: 0, or the code; nothing stays open then. */

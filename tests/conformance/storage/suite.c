@@ -50,8 +50,8 @@ static bool parse(struct suite *suite, int argc, char **argv) {
 int main(int argc, char **argv) {
     const char *seed = getenv("RUNNEL_SEED");
     struct suite suite = {.seed = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL)};
-    struct theme themes[] = {calls_theme(),   commits_theme(), streams_theme(), life_theme(),
-                             durable_theme(), full_theme(),    scarce_theme(),  damage_theme()};
+    struct theme themes[] = {calls_theme(), commits_theme(), streams_theme(), life_theme(), durable_theme(),
+                             full_theme(),  scarce_theme(),  damage_theme(),  slow_theme()};
     struct CMUnitTest tests[TESTS];
     size_t n = 0;
     if (!parse(&suite, argc, argv))

@@ -27,6 +27,7 @@ struct theme durable_theme(void);
 struct theme full_theme(void);
 struct theme scarce_theme(void);
 struct theme damage_theme(void);
+struct theme slow_theme(void);
 
 static inline const struct suite *suite_of(void **state) {
     return *state;
