@@ -113,7 +113,7 @@ class Env:
         for stream in streams:
             command += ["--stream", stream]
         for name, value in options.items():
-            command += ["--" + name.replace("_", "-"), str(int(value))]
+            command += ["--" + name.replace("_", "-"), value if isinstance(value, str) else str(int(value))]
         try:
             p = subprocess.run(command, capture_output=True, text=True, timeout=deadline + 10, stdin=subprocess.DEVNULL,
                                start_new_session=True, check=False)
@@ -123,10 +123,11 @@ class Env:
             raise Failed("%s: %s" % (" ".join(command[:6]), p.stderr.strip()))
         return json.loads(p.stdout)
 
-    def rate(self, server, mode, proto, streams=(), **options):
-        """A Sample of one run of the load driver at a server, with the processor time that the server used."""
+    def rate(self, server, mode, proto, streams=(), at=None, **options):
+        """A Sample of one run of the load driver at a server, with the processor time that the server used. `at`: the
+        server's address, if not the one where programs of its machine talk to it."""
         before = server.cpu()
-        said = self.load(mode, proto, server.address, streams, **options)
+        said = self.load(mode, proto, at or server.address, streams, **options)
         used = server.cpu() - before
         more = {k: said[k] for k in ("messages", "seconds", "p50_us", "p99_us", "driver_cpu") if k in said}
         more["server_cpu_us"] = 1e6 * used / max(1, said["messages"])

@@ -120,6 +120,7 @@ static int measure(struct fanout *f, struct load_loop *l, struct runnel_err *err
 int load_fanout(const struct load_options *o, struct runnel_err *err) {
     static const struct load_calls calls = {.ready = on_ready, .value = on_value};
     struct fanout f = {.o = o, .random = {(uint64_t)load_now()}, .readers = o->clients};
+    const struct load_places to = {o->to, o->readers ? o->readers : o->to};
     struct load_loop l = {.epoll = -1};
     if (!o->proto || !o->proto->cast || !o->proto->subscribe || o->n_streams != 1 || o->seconds == 0)
         return rn_fail(err, RUNNEL_EINVALID, "fanout needs --proto, one --stream, and --seconds");
@@ -129,7 +130,7 @@ int load_fanout(const struct load_options *o, struct runnel_err *err) {
     if (!f.sent)
         return rn_fail(err, RUNNEL_ENOMEM, "no memory for the times of what is under way");
     int r =
-        load_open(&l, (unsigned)(o->clients + o->deaf) + 1, o->to, o->proto, &calls, &f, o->streams, o->n_streams, err);
+        load_open(&l, (unsigned)(o->clients + o->deaf) + 1, &to, o->proto, &calls, &f, o->streams, o->n_streams, err);
     f.publisher = l.conns;
     if (r == 0)
         r = measure(&f, &l, err);

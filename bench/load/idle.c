@@ -39,7 +39,8 @@ int load_idle(const struct load_options *o, struct runnel_err *err) {
     if (!o->proto || !o->proto->subscribe || o->n_streams == 0)
         return rn_fail(err, RUNNEL_EINVALID, "idle needs --proto and --stream");
     load_tally_begin(&s.tally);
-    int r = load_open(&l, (unsigned)o->clients, o->to, o->proto, &calls, &s, o->streams, o->n_streams, err);
+    int r = load_open(&l, (unsigned)o->clients, &(struct load_places){o->to, o->to}, o->proto, &calls, &s, o->streams,
+                      o->n_streams, err);
     if (r == 0)
         r = measure(&s, &l, err);
     if (r == 0)

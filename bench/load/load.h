@@ -13,7 +13,8 @@
 struct load_options {
     const char *mode;
     const struct load_proto *proto;
-    const char *to; /* an address; of the mode disk a file */
+    const char *to;      /* an address; of the mode disk a file */
+    const char *readers; /* of the mode fanout: where the readers connect; NULL: as the publisher */
     char *streams[LOAD_STREAMS];
     unsigned n_streams;
     uint64_t clients;  /* connections */

@@ -117,7 +117,7 @@ static int allow_files(unsigned n, struct runnel_err *err) {
     return setrlimit(RLIMIT_NOFILE, &l) == 0 ? 0 : rn_fail(err, RUNNEL_EIO, "setrlimit: %s", strerror(errno));
 }
 
-int load_open(struct load_loop *l, unsigned n, const char *address, const struct load_proto *proto,
+int load_open(struct load_loop *l, unsigned n, const struct load_places *to, const struct load_proto *proto,
               const struct load_calls *calls, void *mode, char *const *streams, unsigned n_streams,
               struct runnel_err *err) {
     *l = (struct load_loop){.epoll = epoll_create1(EPOLL_CLOEXEC)};
@@ -135,7 +135,7 @@ int load_open(struct load_loop *l, unsigned n, const char *address, const struct
         *c =
             (struct load_conn){.loop = l, .proto = proto, .calls = calls, .mode = mode, .number = l->n_conns, .fd = -1};
         c->stream = n_streams ? streams[l->n_conns % n_streams] : "";
-        r = open_one(c, address, err);
+        r = open_one(c, l->n_conns == 0 ? to->first : to->others, err);
         if (r < 0) {
             l->n_conns++; /* this one is to be closed too */
             return rn_wrap(err, "connection %u", c->number);

@@ -47,9 +47,14 @@ struct load_loop {
     uint8_t *room; /* what is read goes here; a connection keeps only the rest of a message */
 };
 
-/* Opens `n` connections to `address` (unix:///path or tcp://host:port), all with the same protocol and calls;
+/* Where the first connection goes, and where all others do: unix:///path or tcp://host:port. */
+struct load_places {
+    const char *first, *others;
+};
+
+/* Opens `n` connections, all with the same protocol and calls;
  * connection i works on streams[i % n_streams]. Each has said its hello when this returns. */
-int load_open(struct load_loop *l, unsigned n, const char *address, const struct load_proto *proto,
+int load_open(struct load_loop *l, unsigned n, const struct load_places *to, const struct load_proto *proto,
               const struct load_calls *calls, void *mode, char *const *streams, unsigned n_streams,
               struct runnel_err *err);
 void load_close(struct load_loop *l);

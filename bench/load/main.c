@@ -22,6 +22,7 @@ static const char usage[] =
     "  --clients N     connections (1)\n"
     "  --flight N      unanswered publishes of a connection (1)\n"
     "  --join N        observations in one publish (1); runnel only\n"
+    "  --readers ADDRESS  of the mode fanout: where the readers connect, if not at --to\n"
     "  --deaf N        of the mode fanout: readers besides, who want all from the beginning and read nothing\n"
     "  --count N       messages in all\n"
     "  --seconds N     how long\n"
@@ -70,6 +71,10 @@ static int set(struct load_options *o, const char *name, char *text, struct runn
         return set_proto(o, text, err);
     if (strcmp(name, "--to") == 0) {
         o->to = text;
+        return 0;
+    }
+    if (strcmp(name, "--readers") == 0) {
+        o->readers = text;
         return 0;
     }
     if (strcmp(name, "--stream") == 0) {

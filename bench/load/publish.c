@@ -102,7 +102,8 @@ int load_publish(const struct load_options *o, struct runnel_err *err) {
     p.sent = calloc(o->clients * o->flight, sizeof *p.sent);
     if (!p.sent)
         return rn_fail(err, RUNNEL_ENOMEM, "no memory for the times of what is in flight");
-    int r = load_open(&l, (unsigned)o->clients, o->to, o->proto, &calls, &p, o->streams, o->n_streams, err);
+    int r = load_open(&l, (unsigned)o->clients, &(struct load_places){o->to, o->to}, o->proto, &calls, &p, o->streams,
+                      o->n_streams, err);
     if (r == 0)
         r = measure(&p, &l, err);
     if (r == 0)

@@ -73,7 +73,8 @@ int load_read(const struct load_options *o, struct runnel_err *err) {
     struct load_loop l = {.epoll = -1};
     if (!o->proto || !o->proto->read || o->n_streams == 0 || o->count == 0)
         return rn_fail(err, RUNNEL_EINVALID, "read needs --proto, --stream and --count");
-    int rc = load_open(&l, (unsigned)o->clients, o->to, o->proto, &calls, &r, o->streams, o->n_streams, err);
+    int rc = load_open(&l, (unsigned)o->clients, &(struct load_places){o->to, o->to}, o->proto, &calls, &r, o->streams,
+                       o->n_streams, err);
     if (rc == 0)
         rc = measure(&r, &l, err);
     if (rc == 0)

@@ -17,7 +17,7 @@ class Mosquitto(Server):
     def __init__(self, env, label="mosquitto"):
         super().__init__(env, label)
         self.port = free_port()
-        self.address = "tcp://127.0.0.1:%d" % self.port
+        self.address = self.tcp = "tcp://127.0.0.1:%d" % self.port
         self.config = os.path.join(self.folder, "mosquitto.conf")
         with open(self.config, "w", encoding="utf-8") as f:
             f.write("listener %d 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"

@@ -21,7 +21,7 @@ class Nats(Server):
     def __init__(self, env, label="nats", jetstream=True, more=""):
         super().__init__(env, label)
         self.port = free_port()
-        self.address = "tcp://127.0.0.1:%d" % self.port
+        self.address = self.tcp = "tcp://127.0.0.1:%d" % self.port
         self.config = os.path.join(self.folder, "nats.conf")
         with open(self.config, "w", encoding="utf-8") as f:
             f.write('server_name: "%s"\nhost: "127.0.0.1"\nport: %d\n%s\n' % (label, self.port, more))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """redis.py — redis-server, from the distribution.
-May touch: a folder of its own; a server on a free loopback port."""
+May touch: a folder of its own; a server on a free loopback port and a unix socket."""
 import socket
 
 from process import DEADLINE, Failed, Server, free_port, need as need_program
@@ -19,8 +19,10 @@ class Redis(Server):
     def __init__(self, env, label="redis", sync="always", options=()):
         super().__init__(env, label)
         self.port = free_port()
-        self.address = "tcp://127.0.0.1:%d" % self.port
-        self.options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
+        self.path = env.new_socket()
+        self.address = "unix://" + self.path
+        self.tcp = "tcp://127.0.0.1:%d" % self.port
+        self.options = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.path, "--dir", self.folder, "--save", "",
                         "--daemonize", "no", "--appendonly", "yes" if sync else "no",
                         "--appendfsync", sync or "no", *options]
         self.start()

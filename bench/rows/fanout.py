@@ -6,7 +6,8 @@ Deliveries a second, counted at the readers; none is lost, or the row fails. `se
 processor time a delivery in µs: the same number as s a million. Beside readers that read nothing it is the 99th
 percentile of the others that counts. Mosquitto is left out where 1,000 readers are paced: it does not take a million
 deliveries a second. runnel also keeps everything, each message durable
-before a reader has it. One process publishes and reads; where it was the limit that is said."""
+before a reader has it. Readers are on TCP everywhere; the publisher is on a unix socket where the server has one (ours,
+Redis). One process publishes and reads; where it was the limit that is said."""
 from measure import Row
 from peer.mosquitto import Mosquitto
 from peer.nats import Nats
@@ -21,14 +22,15 @@ READERS = (100, 1000)
 PEERS = ("redis", "nats", "mosquitto")
 HISTORY = 200000  # observations that there are before, where some read nothing
 DEAF = (1, 100)
-ROOM = {"transport": {"local": {"backlog": 4096}}}
+ROOM = {"transport": {"net": {"backlog": 4096}}}
 FLOOD_SLOW = 100  # of mosquitto, which writes every message by itself: its flood must end in time too
 
 
 def runnel(env, readers, rate):
-    with Runnel(env, more=ROOM) as node:
+    with Runnel(env, listen=True, more=ROOM) as node:
         stream, = node.create("s")
-        sample = env.rate(node, "fanout", "runnel", [stream], clients=readers, flight=FLIGHT, rate=rate,
+        sample = env.rate(node, "fanout", "runnel", [stream], clients=readers, readers=node.tcp, flight=FLIGHT,
+                          rate=rate,
                           seconds=env.seconds(SECONDS))
         check(node.count(stream) * readers == sample.more["messages"], "runnel keeps", node.count(stream), "of",
               sample.more["messages"] / readers)
@@ -38,11 +40,12 @@ def runnel(env, readers, rate):
 def beside_deaf(env, deaf):
     """What the others wait while some want 4 MB and read nothing: the 99th percentile. `grown`: what the node's
     memory has grown by."""
-    with Runnel(env, more=ROOM) as node:
+    with Runnel(env, listen=True, more=ROOM) as node:
         stream, = node.create("s")
         env.load("publish", "runnel", node.address, [stream], flight=1000, count=env.count(HISTORY))
         before = node.rss()
-        sample = env.rate(node, "fanout", "runnel", [stream], clients=READERS[0], deaf=deaf, rate=PACE,
+        sample = env.rate(node, "fanout", "runnel", [stream], clients=READERS[0], readers=node.tcp, deaf=deaf,
+                          rate=PACE,
                           seconds=env.seconds(SECONDS))
         sample.more.update(grown=node.rss() - before, rate_of=sample.rate)
         sample.rate = sample.more["p99_us"]
@@ -51,8 +54,8 @@ def beside_deaf(env, deaf):
 
 def peer(env, make, proto, readers, rate, flight=FLIGHT):
     with make(env) as server:
-        return env.rate(server, "fanout", proto, ["s"], clients=readers, flight=flight, seconds=env.seconds(SECONDS),
-                        rate=rate)
+        return env.rate(server, "fanout", proto, ["s"], clients=readers, readers=server.tcp, flight=flight,
+                        seconds=env.seconds(SECONDS), rate=rate)
 
 
 def redis(env, readers, rate):

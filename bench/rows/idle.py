@@ -29,7 +29,7 @@ def at_rest(server):
 
 def hold(env, server, stream, connections):
     """A driver that holds so many followers; its line has come."""
-    driver = subprocess.Popen([env.built("bench/load/load"), "idle", "--to", server.address, "--proto", server.proto,
+    driver = subprocess.Popen([env.built("bench/load/load"), "idle", "--to", server.tcp, "--proto", server.proto,
                                "--stream", stream, "--clients", str(connections), "--deadline", str(int(DEADLINE))],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     line = driver.stdout.readline()
@@ -59,7 +59,7 @@ def measure(env, make, connections):
 
 
 def rows(env):
-    sides = {"runnel": lambda e: Runnel(e, more={"transport": {"local": {"backlog": 4096}}}),
+    sides = {"runnel": lambda e: Runnel(e, listen=True, more={"transport": {"net": {"backlog": 4096}}}),
              "redis": lambda e: Redis(e, sync=None), "nats": lambda e: Nats(e, jetstream=False), "mosquitto": Mosquitto}
     for connections in CONNECTIONS:
         yield Row("idle.%d" % connections, "B",

@@ -10,6 +10,6 @@ def rows(env):
 
     def read(name):
         server, stream = getattr(kept, name)()
-        return env.rate(server, "read", name, [stream], count=COUNT)
+        return env.rate(server, "read", name, [stream], at=server.tcp, count=COUNT)
     yield Row("read", "/s", {name: lambda n=name: read(n) for name in ("runnel", "redis", "nats")},
               ("runnel", "redis", "nats"))
