@@ -5,7 +5,7 @@
 #include "node/conf.h"
 
 #include "base/err.h"
-#include "node/conf_texts.h"
+#include "node/conftexts.h"
 #include "node/option.h"
 
 #include <stdlib.h>

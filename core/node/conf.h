@@ -50,7 +50,7 @@ struct rn_conf {
     const struct rn_section *sync;    /* the sync section "default", or the first; never NULL after rn_conf_check */
     struct rn_list sections;          /* in order of the texts */
     struct rn_list streams;           /* of struct rn_stream_rule */
-    struct rn_conf_texts *texts;      /* private: conf_texts.h */
+    struct rn_conf_texts *texts;      /* private: conftexts.h */
 };
 
 /* An empty conf to be filled. NULL: out of memory. */

@@ -16,10 +16,10 @@ libnode_la_SOURCES = \
   core/node/commit.c \
   core/node/candidates.c \
   core/node/conf.c core/node/conf.h \
-  core/node/conf_node.c \
-  core/node/conf_sections.c \
-  core/node/conf_streams.c \
-  core/node/conf_texts.c core/node/conf_texts.h \
+  core/node/confnode.c \
+  core/node/confsections.c \
+  core/node/confstreams.c \
+  core/node/conftexts.c core/node/conftexts.h \
   core/node/copy.h \
   core/node/create.c \
   core/node/describe.c \

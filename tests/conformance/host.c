@@ -3,7 +3,7 @@
  * May touch: include/runnel, libevent, libdl, the C library; nothing of this tree's core.
  */
 #include "tests/conformance/host.h"
-#include "tests/conformance/host_conf.h"
+#include "tests/conformance/hostconf.h"
 #include <dlfcn.h>
 #include <event2/event.h>
 #include <ftw.h>

@@ -7,7 +7,7 @@ CONFORMANCE_LIBS = tests/conformance/libtesthost.la $(CMOCKA_LIBS)
 # The host knows the public headers only, so that an outside plugin is tested as ours are.
 check_LTLIBRARIES += tests/conformance/libtesthost.la
 tests_conformance_libtesthost_la_SOURCES = \
-  tests/conformance/host.h tests/conformance/host.c tests/conformance/host_conf.h tests/conformance/host_conf.c
+  tests/conformance/host.h tests/conformance/host.c tests/conformance/hostconf.h tests/conformance/hostconf.c
 tests_conformance_libtesthost_la_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 tests_conformance_libtesthost_la_LIBADD = $(LIBEVENT_LIBS) $(LIBS)
 
@@ -25,8 +25,8 @@ TESTS += tests/conformance/host-test
 # The suite of the transports, run on each that is shipped.
 check_PROGRAMS += tests/conformance/transport
 tests_conformance_transport_SOURCES = \
-  tests/conformance/transport.c tests/conformance/transport_bed.h tests/conformance/transport_bed.c \
-  tests/conformance/transport_flow.h tests/conformance/transport_flow.c
+  tests/conformance/transport.c tests/conformance/transportbed.h tests/conformance/transportbed.c \
+  tests/conformance/transportflow.h tests/conformance/transportflow.c
 tests_conformance_transport_CPPFLAGS = $(CONFORMANCE_CPPFLAGS)
 tests_conformance_transport_LDADD = $(CONFORMANCE_LIBS) $(LIBEVENT_LIBS)
 TRANSPORT_SUITES = \

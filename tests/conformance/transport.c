@@ -7,8 +7,8 @@
  * VALUE says where an instance listens so that it disturbs nobody ("127.0.0.1:0"); @TMP@ in it stands for a
  * fresh folder, @N@ for a name that is different for each instance. --bad is an address to be refused.
  */
-#include "tests/conformance/transport_bed.h"
-#include "tests/conformance/transport_flow.h"
+#include "tests/conformance/transportbed.h"
+#include "tests/conformance/transportflow.h"
 #include <event2/event.h>
 #include <ftw.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# house.py — holds the tree against the rules of the house: heads of files, lengths of functions, folders described.
+# house.py — holds the tree against the rules of the house: heads and names of files, lengths of functions, folders described.
 # May touch: reads the source tree; temporary folders for its own test.
 import ast
 import os
@@ -173,6 +173,20 @@ def check_names(path, text, paths, known):
     return found
 
 
+# ---- spelling: one way to join words in the name of a C file ----
+
+# Run together, as in flat C libraries; `_test` marks a test beside what it tests. Tests may say of what they are: `node-loop.c`.
+SPELLING = re.compile(r'[a-z][a-z0-9]*(?:_test)?\.[ch]')
+SPELLING_OF_TESTS = re.compile(r'[a-z][a-z0-9]*(?:-[a-z0-9]+)*(?:_test)?\.[ch]')
+
+
+def check_spelling(path):
+    wanted = SPELLING_OF_TESTS if path.startswith('tests/') else SPELLING
+    if not path.endswith(('.c', '.h')) or wanted.fullmatch(os.path.basename(path)):
+        return []
+    return [('spelling', '%s:1: words in the name of a C file are lower case and run together' % path)]
+
+
 def check_tree(root):
     paths = sources(root)
     known = {}
@@ -182,6 +196,7 @@ def check_tree(root):
     for path in paths:
         text = read(root, path)
         found += check_head(root, path, text) + check_functions(path, text) + check_names(path, text, paths, known)
+        found += check_spelling(path)
     return found + check_folders(root, paths) + check_maps(root, paths)
 
 
@@ -211,6 +226,8 @@ CLEAN = {
     'plugins/storage/one/p.c': head('p.c'),
     'tests/README.md': PAGE + '| `unit/` | tests of units |\n',
     'tests/unit/t.py': '# SPDX-License-Identifier: MIT\n"""t.py [N] — a test.\n\nMay touch: nothing.\n"""\n',
+    'tests/unit/base-b.c': head('base-b.c'),
+    'plugins/storage/one/two_test.c': head('two_test.c'),
     'tests/unit/vectors.txt': '# SPDX-License-Identifier: MIT\n',
 }
 PLANTED = [
@@ -232,7 +249,11 @@ PLANTED = [
     ('maps', 'sim/x.h', head('x.h')),
     ('names', 'core/base/x.c', head('x.c') + '/* As gone.h says. */\n'),
     ('names', 'core/base/x.md', PAGE + 'See `b.h`,\nand core/data/bb.h.\n'),
+    ('spelling', 'core/base/bufX.h', head('bufX.h')),
+    ('spelling', 'core/base/buf_x.h', head('buf_x.h')),
+    ('spelling', 'core/base/buf-x.c', head('buf-x.c')),
+    ('spelling', 'tests/unit/x_y.c', head('x_y.c')),
     ('names', 'tests/unit/x.mk', head('x.mk', '# %s').replace('\n *', '\n#') + '# with gone.py\n'),
 ]
 
-sys.exit(run(check_tree, ('heads', 'functions', 'folders', 'maps', 'names'), CLEAN, PLANTED))
+sys.exit(run(check_tree, ('heads', 'functions', 'folders', 'maps', 'names', 'spelling'), CLEAN, PLANTED))

@@ -5,7 +5,7 @@
 #include "config.h"
 
 #include "base/err.h"
-#include "plugins/transport/common/stream_fd.h"
+#include "plugins/transport/common/streamfd.h"
 #include "plugins/transport/tcp/address.h"
 #include <errno.h>
 #include <netinet/in.h>

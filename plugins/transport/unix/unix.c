@@ -5,8 +5,8 @@
 #include "config.h"
 
 #include "base/err.h"
-#include "plugins/transport/common/stream_fd.h"
-#include "plugins/transport/unix/socket_file.h"
+#include "plugins/transport/common/streamfd.h"
+#include "plugins/transport/unix/socketfile.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

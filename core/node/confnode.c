@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * conf_node.c — the section "node": where everything is kept, the log, the storage.
+ * confnode.c — the section "node": where everything is kept, the log, the storage.
  * May touch: the heap.
  */
-#include "node/conf_texts.h"
+#include "node/conftexts.h"
 
 #include "base/log.h"
 #include "base/time.h"

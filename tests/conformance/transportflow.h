@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * transport_flow.h — many bytes through a connection, both ways, against readers that pause.
+ * transportflow.h — many bytes through a connection, both ways, against readers that pause.
  * May touch: the test host.
  */
-#ifndef TEST_TRANSPORT_FLOW_H
-#define TEST_TRANSPORT_FLOW_H
+#ifndef TEST_TRANSPORTFLOW_H
+#define TEST_TRANSPORTFLOW_H
 
-#include "tests/conformance/transport_bed.h"
+#include "tests/conformance/transportbed.h"
 
 /* Sends `n` random bytes each way at once; the readers pause now and then. Both ends shut when they have sent all,
  * and each must read what was sent, and then the end. */

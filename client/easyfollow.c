@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * easy-follow.c — follows of a blocking handle: what has come waits here until it is asked for.
+ * easyfollow.c — follows of a blocking handle: what has come waits here until it is asked for.
  * May touch: the heap, libevent's loop.
  */
 #include "base/err.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * host_conf.c — parses "option=value" by the plugin's options table.
+ * hostconf.c — parses "option=value" by the plugin's options table.
  * May touch: include/runnel and the heap.
  */
-#include "tests/conformance/host_conf.h"
+#include "tests/conformance/hostconf.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * socket_file.h — a listening socket with a name in the file system: made, given its rights, taken away again.
+ * socketfile.h — a listening socket with a name in the file system: made, given its rights, taken away again.
  * May touch: unix sockets, files, the group database.
  */
-#ifndef RN_UNIX_SOCKET_FILE_H
-#define RN_UNIX_SOCKET_FILE_H
+#ifndef RN_UNIX_SOCKETFILE_H
+#define RN_UNIX_SOCKETFILE_H
 
 #include <runnel/types.h>
 #include <stdbool.h>

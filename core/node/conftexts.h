@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * conf_texts.h — the texts that a conf was read from, and the errors that were found in them.
+ * conftexts.h — the texts that a conf was read from, and the errors that were found in them.
  * May touch: the heap. Private to conf*.c.
  */
-#ifndef RN_NODE_CONF_TEXTS_H
-#define RN_NODE_CONF_TEXTS_H
+#ifndef RN_NODE_CONFTEXTS_H
+#define RN_NODE_CONFTEXTS_H
 
 #include "node/conf.h"
 #include "node/near.h"

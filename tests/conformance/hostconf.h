@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * host_conf.h — the test host's section of a config: fills a plugin's conf from its options table.
+ * hostconf.h — the test host's section of a config: fills a plugin's conf from its options table.
  * May touch: include/runnel and the heap.
  */
-#ifndef TEST_HOST_CONF_H
-#define TEST_HOST_CONF_H
+#ifndef TEST_HOSTCONF_H
+#define TEST_HOSTCONF_H
 
 #include <runnel/plugin.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * transport_bed.h — stands in for the core above a transport: keeps its links and watches the rules of transport.h.
+ * transportbed.h — stands in for the core above a transport: keeps its links and watches the rules of transport.h.
  * May touch: the test host.
  *
  * A rule that the plugin breaks is remembered as the bed's breach and fails the test when it ends: no upcall
  * within a call of the plugin, none after close, ready only after -RUNNEL_EBUSY and once for each.
  */
-#ifndef TEST_TRANSPORT_BED_H
-#define TEST_TRANSPORT_BED_H
+#ifndef TEST_TRANSPORTBED_H
+#define TEST_TRANSPORTBED_H
 
 #include "tests/conformance/host.h"
 #include <runnel/transport.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * conf_texts.c — keeps the texts of a config and every error that was found in them, in their order.
+ * conftexts.c — keeps the texts of a config and every error that was found in them, in their order.
  * May touch: the heap.
  */
-#include "node/conf_texts.h"
+#include "node/conftexts.h"
 
 #include "base/err.h"
 #include "base/utf8.h"

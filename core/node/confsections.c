@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * conf_sections.c — the sections that are instances: a name, a plugin, and the plugin's options.
+ * confsections.c — the sections that are instances: a name, a plugin, and the plugin's options.
  * May touch: the heap and the registry.
  */
-#include "node/conf_texts.h"
+#include "node/conftexts.h"
 
 #include "base/err.h"
 #include "data/hash.h"

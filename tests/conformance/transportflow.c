@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * transport_flow.c — pumps bytes and checks them as they come.
+ * transportflow.c — pumps bytes and checks them as they come.
  * May touch: the test host.
  */
-#include "tests/conformance/transport_flow.h"
+#include "tests/conformance/transportflow.h"
 #include <event2/event.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * transport_bed.c — the links, the upcalls and the watched ops.
+ * transportbed.c — the links, the upcalls and the watched ops.
  * May touch: the test host, /proc/self/fd.
  */
-#include "tests/conformance/transport_bed.h"
+#include "tests/conformance/transportbed.h"
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>

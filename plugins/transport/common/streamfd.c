@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * stream_fd.c — connections and listeners on stream sockets.
+ * streamfd.c — connections and listeners on stream sockets.
  * May touch: sockets, and the libevent base of the host's loop.
  *
  * A socket is watched for the moments at which it becomes readable (edge-triggered) as long as it is open, so that
@@ -8,7 +8,7 @@
  * dial that failed at once, the end of a stop) is an activated event and not host->defer, because it must be possible
  * to take it back when the connection is closed first.
  */
-#include "plugins/transport/common/stream_fd.h"
+#include "plugins/transport/common/streamfd.h"
 #include "base/err.h"
 #include <errno.h>
 #include <stdbool.h>

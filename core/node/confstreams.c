@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * conf_streams.c — the rules of "streams": which sync section a stream gets.
+ * confstreams.c — the rules of "streams": which sync section a stream gets.
  * May touch: the heap.
  */
-#include "node/conf_texts.h"
+#include "node/conftexts.h"
 
 #include "base/buf.h"
 

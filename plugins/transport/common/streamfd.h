@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * stream_fd.h — connections and listeners on stream sockets: what the unix and tcp transports share.
+ * streamfd.h — connections and listeners on stream sockets: what the unix and tcp transports share.
  * May touch: sockets, and the libevent base of the host's loop.
  */
-#ifndef RN_TRANSPORT_STREAM_FD_H
-#define RN_TRANSPORT_STREAM_FD_H
+#ifndef RN_TRANSPORT_STREAMFD_H
+#define RN_TRANSPORT_STREAMFD_H
 
 #include "base/list.h"
 #include <event2/event.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * socket_file.c — makes and removes the file of a listening unix socket.
+ * socketfile.c — makes and removes the file of a listening unix socket.
  * May touch: unix sockets, files, the group database.
  */
-#include "plugins/transport/unix/socket_file.h"
+#include "plugins/transport/unix/socketfile.h"
 #include "base/err.h"
-#include "plugins/transport/common/stream_fd.h"
+#include "plugins/transport/common/streamfd.h"
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
