@@ -33,7 +33,7 @@ struct rn_member {
     const struct rn_section *section;
     struct runnel_inst *inst;
     int started;
-    int sought; /* discovery: it has not answered yet who may know our heads (safety.c) */
+    int sought; /* discovery: it has not answered yet who may know our heads (safetysources.c) */
 };
 
 struct rn_node {

@@ -73,7 +73,7 @@ libnode_la_SOURCES = \
   core/node/restore.c \
   core/node/ripe.c core/node/ripe.h \
   core/node/rootat.c core/node/rootat.h \
-  core/node/safety.c core/node/safety.h \
+  core/node/safety.c core/node/safety.h core/node/safetynote.c core/node/safetysources.c core/node/safetystate.h \
   core/node/seek.c \
   core/node/share.c core/node/share.h \
   core/node/session.c core/node/session.h \

@@ -17,7 +17,7 @@ rn_method_fn rn_method_at, rn_method_nodes;                                     
 rn_method_fn rn_method_fsck;                                                                          /* fsck.c */
 rn_method_fn rn_method_alive, rn_method_twin;                                                         /* twin.c */
 rn_method_fn rn_method_reload;                                                                        /* reload.c */
-rn_method_fn rn_method_confirm;                                                                       /* safety.c */
+rn_method_fn rn_method_confirm;                                                                       /* safetynote.c */
 rn_method_fn rn_method_verify;                                                                        /* verify.c */
 rn_method_fn rn_method_drop;                                                                          /* drop.c */
 rn_method_fn rn_method_backup_begin, rn_method_backup_next;                                           /* backup.c */
