@@ -70,6 +70,12 @@ class Reader:
                 pass
             self.taken = 0
 
+    def begun(self, most=65536):
+        """Its first observations have come."""
+        while self.next == 0:
+            self.take(most)
+        return self
+
     def to_the_end(self):
         while not self.ended:
             self.take()
@@ -191,8 +197,7 @@ def a_slow_reader_gets_all(f):
         stream, _ = fill(sock, n)
         readers = [Reader(sock, stream, 262144) for _ in range(3)]
         for r in readers:
-            while r.next == 0:
-                r.take(8192)
+            r.begun(8192)
         d.signal(signal.SIGTERM)
         d.wait_log(r"daemon: stopping")
         for r in readers:
@@ -212,9 +217,7 @@ def one_that_never_reads(f):
         d.ready()
         n = 60000
         stream, _ = fill(sock, n)
-        stuck, good = Reader(sock, stream, 1 << 24), Reader(sock, stream, 1 << 24)
-        while good.next == 0:
-            good.take()
+        stuck, good = Reader(sock, stream, 1 << 24), Reader(sock, stream, 1 << 24).begun()
         began = time.monotonic()
         d.signal(signal.SIGTERM)
         d.wait_log(r"daemon: stopping")
@@ -235,10 +238,7 @@ def nobody_is_waited_for(f):
     path, sock = conf(f, "0s"), f + "/n.sock"
     with daemon(path, f) as d:
         d.ready()
-        stream, _ = fill(sock, 60000)
-        stuck = Reader(sock, stream, 1 << 24)
-        while stuck.next == 0:
-            stuck.take()
+        stuck = Reader(sock, fill(sock, 60000)[0], 1 << 24).begun()
         d.signal(signal.SIGTERM)
         equal(d.end(), 0, d.log())
         d.wait_log(CUT)
@@ -249,10 +249,7 @@ def a_second_signal_does_not_drain(f):
     path, sock = conf(f, "10m"), f + "/n.sock"
     with daemon(path, f) as d:
         d.ready()
-        stream, _ = fill(sock, 60000)
-        stuck = Reader(sock, stream, 1 << 24)
-        while stuck.next == 0:
-            stuck.take()
+        stuck = Reader(sock, fill(sock, 60000)[0], 1 << 24).begun()
         d.signal(signal.SIGTERM)
         d.wait_log(r"daemon: stopping")
         d.signal(signal.SIGTERM)
