@@ -58,7 +58,7 @@ int rn_node_holding(const struct rn_node *n, const struct runnel_id *id, struct 
 /* What its sessions and subscriptions keep in memory, bytes: of each kind what the one has that has most. */
 struct rn_burden {
     size_t sessions;
-    size_t unsent;     /* written by no link yet: limits UNSENT, UNREAD, QUEUED */
+    size_t unsent;     /* written by no link yet: node.unsent, limits UNREAD, QUEUED */
     size_t unread;     /* received and not yet taken: a frame, and what is read at once */
     size_t publishes;  /* not yet durable: limit PUBLISHES */
     size_t unverified; /* of a provider, waiting for its head or for the disk: limit UNVERIFIED */
