@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * descriptor.c — reads a descriptor that is canonical, and makes one canonical.
- * May touch: the heap. Standards: RFC 8785, RFC 9562.
+ * descriptor.c — reads a descriptor that is canonical, and makes one of what people and programs write.
+ * May touch: the heap.
  */
 #include "data/descriptor.h"
 
@@ -8,140 +8,8 @@
 #include "base/utf8.h"
 #include "data/tree.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define INTEGER_MAX INT64_C(9007199254740991) /* 2^53 - 1: every JSON reader keeps it exactly */
-#define DEPTH_MAX 32u
-
-/* ---- RFC 8785 ---- */
-
-static int canonical(const struct rn_json *v, uint32_t depth, struct rn_buf *out, struct runnel_err *err);
-
-/* Appends one byte of a string as RFC 8785, section 3.2.2.2 spells it. */
-static int add_char(struct rn_buf *out, uint8_t c) {
-    static const char shorts[] = "\bb\tt\nn\ff\rr\"\"\\\\";
-    for (size_t i = 0; shorts[i]; i += 2)
-        if ((uint8_t)shorts[i] == c) {
-            const uint8_t escape[2] = {'\\', (uint8_t)shorts[i + 1]};
-            return rn_buf_add(out, escape, 2);
-        }
-    return c < 0x20 ? rn_buf_fmt(out, "\\u%04x", (unsigned)c) : rn_buf_byte(out, c);
-}
-
-static int add_string(struct rn_buf *out, const char *s, size_t n) {
-    int rc = rn_buf_byte(out, '"');
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = add_char(out, (uint8_t)s[i]);
-    return rc == 0 ? rn_buf_byte(out, '"') : rc;
-}
-
-static int canonical_string(const struct rn_json *v, struct rn_buf *out, struct runnel_err *err) {
-    if (!rn_utf8_valid(v->text, v->n_text))
-        return rn_fail(err, RUNNEL_EINVALID, "descriptor: a string is not UTF-8");
-    return add_string(out, v->text, v->n_text);
-}
-
-static int canonical_integer(const struct rn_json *v, struct rn_buf *out, struct runnel_err *err) {
-    if (v->i < -INTEGER_MAX || v->i > INTEGER_MAX)
-        return rn_fail(err, RUNNEL_EINVALID, "descriptor: found %" PRId64 ", want integers within +-(2^53 - 1)", v->i);
-    return rn_buf_fmt(out, "%" PRId64, v->i);
-}
-
-static int canonical_array(const struct rn_json *v, uint32_t depth, struct rn_buf *out, struct runnel_err *err) {
-    int rc = rn_buf_byte(out, '[');
-    for (const struct rn_json *c = v->child; rc == 0 && c; c = c->next) {
-        if (c != v->child)
-            rc = rn_buf_byte(out, ',');
-        if (rc == 0)
-            rc = canonical(c, depth + 1, out, err);
-    }
-    return rc == 0 ? rn_buf_byte(out, ']') : rc;
-}
-
-static int by_key(const void *a, const void *b) {
-    const struct rn_json *x = *(const struct rn_json *const *)a, *y = *(const struct rn_json *const *)b;
-    size_t n = x->n_key < y->n_key ? x->n_key : y->n_key;
-    int order = memcmp(x->key, y->key, n);
-    return order ? order : (x->n_key > y->n_key) - (x->n_key < y->n_key);
-}
-
-/* Only ASCII keys: in them the order of bytes is that of UTF-16, which RFC 8785 asks for. */
-static int check_key(const struct rn_json *v, const struct rn_json *before, struct runnel_err *err) {
-    for (size_t i = 0; i < v->n_key; i++)
-        if ((uint8_t)v->key[i] >= 0x80)
-            return rn_fail(err, RUNNEL_EINVALID, "descriptor: the key \"%s\" is not ASCII", v->key);
-    if (before && by_key(&before, &v) == 0)
-        return rn_fail(err, RUNNEL_EINVALID, "descriptor: the key \"%s\" comes twice", v->key);
-    return 0;
-}
-
-static int canonical_members(const struct rn_json **member, uint32_t depth, struct rn_buf *out,
-                             struct runnel_err *err) {
-    int rc = rn_buf_byte(out, '{');
-    for (size_t i = 0; rc == 0 && member[i]; i++) {
-        rc = check_key(member[i], i ? member[i - 1] : NULL, err);
-        if (rc == 0 && i)
-            rc = rn_buf_byte(out, ',');
-        if (rc == 0)
-            rc = add_string(out, member[i]->key, member[i]->n_key);
-        if (rc == 0)
-            rc = rn_buf_byte(out, ':');
-        if (rc == 0)
-            rc = canonical(member[i], depth + 1, out, err);
-    }
-    return rc == 0 ? rn_buf_byte(out, '}') : rc;
-}
-
-static int canonical_object(const struct rn_json *v, uint32_t depth, struct rn_buf *out, struct runnel_err *err) {
-    size_t n = 0;
-    for (const struct rn_json *c = v->child; c; c = c->next)
-        n++;
-    const struct rn_json **member = calloc(n + 1, sizeof *member);
-    if (!member)
-        return rn_fail(err, RUNNEL_ENOMEM, "descriptor: no memory for %zu members", n);
-    n = 0;
-    for (const struct rn_json *c = v->child; c; c = c->next)
-        member[n++] = c;
-    qsort(member, n, sizeof *member, by_key);
-    int rc = canonical_members(member, depth, out, err);
-    free(member);
-    return rc;
-}
-
-static int canonical(const struct rn_json *v, uint32_t depth, struct rn_buf *out, struct runnel_err *err) {
-    if (depth > DEPTH_MAX)
-        return rn_fail(err, RUNNEL_EINVALID, "descriptor: more than %u arrays and objects one in another", DEPTH_MAX);
-    switch (v->type) {
-    case RN_STRING:
-        return canonical_string(v, out, err);
-    case RN_INT:
-        return canonical_integer(v, out, err);
-    case RN_ARRAY:
-        return canonical_array(v, depth, out, err);
-    case RN_OBJECT:
-        return canonical_object(v, depth, out, err);
-    case RN_NULL:
-    case RN_BOOL:
-    case RN_NUMBER:
-        break;
-    }
-    return rn_fail(err, RUNNEL_EINVALID, "descriptor: found %s%s%s, want strings, integers, arrays and objects",
-                   v->type == RN_NUMBER ? "the number " : rn_json_type_name(v->type),
-                   v->type == RN_NUMBER ? v->text : "", v->key ? " as a member" : "");
-}
-
-int rn_canonical(const struct rn_json *v, struct rn_buf *out, struct runnel_err *err) {
-    size_t n = out->n;
-    int rc = canonical(v, 0, out, err);
-    if (rc == 0)
-        return 0;
-    rn_buf_cut(out, n);
-    if (out->failed == rc)
-        return rn_fail(err, -rc, "descriptor: over %zu bytes in its canonical form, or no memory for it", out->max);
-    return rc;
-}
 
 /* ---- members ---- */
 
@@ -311,7 +179,7 @@ struct held {
 };
 
 static int read_text(struct rn_descriptor *d, struct rn_hasher *h, struct runnel_err *err) {
-    const struct rn_json_limits limits = {.size = RN_MAX_DESCRIPTOR, .depth = DEPTH_MAX};
+    const struct rn_json_limits limits = {.size = RN_MAX_DESCRIPTOR, .depth = RN_DESCRIPTOR_DEPTH};
     int rc = rn_json_parse(d->bytes.p, d->bytes.n, &limits, &d->tree, NULL, err);
     if (rc != 0) {
         (void)rn_wrap(err, "descriptor");
@@ -383,49 +251,4 @@ void rn_descriptor_free(struct rn_descriptor *d) {
         return;
     rn_json_free(d->tree);
     free(d); /* the first member of a struct held */
-}
-
-/* ---- ids ---- */
-
-struct runnel_id rn_stream_id(const struct rn_hash *descriptor) {
-    struct runnel_id id;
-    memcpy(id.b, descriptor->b, sizeof id.b);
-    id.b[6] = (uint8_t)((id.b[6] & 0x0f) | 0x80);
-    id.b[8] = (uint8_t)((id.b[8] & 0x3f) | 0x80);
-    return id;
-}
-
-/* Whether a hyphen stands before byte `i`. */
-static int hyphen_before(size_t i) {
-    return i == 4 || i == 6 || i == 8 || i == 10;
-}
-
-char *rn_id_format(const struct runnel_id *id, char out[RN_ID_TEXT]) {
-    char *at = out;
-    for (size_t i = 0; i < sizeof id->b; i++) {
-        if (hyphen_before(i))
-            *at++ = '-';
-        *at++ = "0123456789abcdef"[id->b[i] >> 4];
-        *at++ = "0123456789abcdef"[id->b[i] & 15];
-    }
-    *at = 0;
-    return out;
-}
-
-int rn_id_parse(const char *s, size_t n, struct runnel_id *out) {
-    size_t at = 0;
-    if (n != RN_ID_TEXT - 1)
-        return -RUNNEL_EINVALID;
-    for (size_t i = 0; i < sizeof out->b; i++) {
-        if (hyphen_before(i) && s[at++] != '-')
-            return -RUNNEL_EINVALID;
-        if (rn_hex_parse(s + at, 2, &out->b[i], 1) != 0)
-            return -RUNNEL_EINVALID;
-        at += 2;
-    }
-    return 0;
-}
-
-int rn_id_equal(const struct runnel_id *a, const struct runnel_id *b) {
-    return memcmp(a->b, b->b, sizeof a->b) == 0;
 }

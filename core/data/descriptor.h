@@ -14,7 +14,8 @@
 extern "C" {
 #endif
 
-#define RN_ID_TEXT 37u /* "xxxxxxxx-xxxx-8xxx-yxxx-xxxxxxxxxxxx" and the terminator */
+#define RN_DESCRIPTOR_DEPTH 32u /* arrays and objects one in another */
+#define RN_ID_TEXT 37u          /* "xxxxxxxx-xxxx-8xxx-yxxx-xxxxxxxxxxxx" and the terminator */
 
 enum rn_prior_mode { RN_PRIOR_NONE = 0, RN_PRIOR_CONTINUES, RN_PRIOR_REPLACES };
 
