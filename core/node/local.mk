@@ -37,7 +37,7 @@ libnode_la_SOURCES = \
   core/node/heads.c core/node/heads.h \
   core/node/hops.c core/node/hops.h \
   core/node/info.c \
-  core/node/fsck.c \
+  core/node/fsck.c core/node/fsckfind.c core/node/fsckstate.h \
   core/node/inner.h \
   core/node/host.c core/node/inst.c core/node/inst.h core/node/inststate.h \
   core/node/kind.c \
