@@ -6,9 +6,7 @@
  * the history, or first serves HISTORY observations in order and lies in the live tail. Then the honest
  * one comes up, and the subscriber must get all from it.
  */
-#include "sim/peer.h"
-#include "sim/program.h"
-#include "sim/simnode.h"
+#include "tests/sim/subscriber.h"
 #include "tests/unit/check.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -102,8 +100,7 @@ struct scene {
     struct sim_world world;
     struct sim_author *good, *bad, *foreign;
     struct sim_peer liar, honest;
-    struct sim_node *sub;
-    struct sim_ask ask;
+    struct subscriber sub;
 };
 
 /* The stream's observations, with one of them wrong: the same key and descriptor either way. */
@@ -120,7 +117,6 @@ static struct sim_author *author(struct scene *s, const char *name, const struct
 }
 
 static void scene_init(struct scene *s, const struct row *r, uint64_t wrong) {
-    char request[128], id[RN_ID_TEXT];
     memset(s, 0, sizeof *s);
     sim_world_init(&s->world, 1);
     s->good = author(s, "author", NULL, 0);
@@ -130,39 +126,12 @@ static void scene_init(struct scene *s, const struct row *r, uint64_t wrong) {
     sim_peer_init(&s->honest, &s->world, "honest", s->good, SIM_HONEST);
     s->liar.foreign = s->foreign;
     sim_peer_listen(&s->liar, 1);
-    s->sub = sim_node_new(&s->world, "sub");
-    sim_node_config(s->sub, "{\"node\":{\"data\":\"/sim\"},\"storage\":{\"main\":{\"plugin\":\"simdisk\"}},"
-                            "\"transport\":{\"net\":{\"plugin\":\"sim\"}},"
-                            "\"discovery\":{\"known\":{\"plugin\":\"static\",\"peers\":"
-                            "{\"*\":[\"sim://liar\",\"sim://honest\"]}}},"
-                            "\"sync\":{\"default\":{\"plugin\":\"incremental\"}}}");
-    (void)snprintf(request, sizeof request, "{\"method\":\"subscribe\",\"stream\":\"%s\"}",
-                   rn_id_format(&s->good->descriptor->id, id));
-    sim_ask_init(&s->ask, &s->world, "program", "sub", request);
-    sim_node_start(s->sub);
-    sim_program_start(&s->ask.p);
-}
-
-static void print_line(void *arg, const char *line) {
-    (void)arg;
-    (void)printf("#   %s\n", line);
+    subscriber_start(&s->sub, &s->world, &s->liar, &s->honest, s->good);
 }
 
 /* Ends the scene; a failure is told with the subscriber's log. */
 static int scene_end(struct scene *s, const char *name) {
-    int failed = sim_failed(&s->world);
-    if (failed) {
-        (void)printf("# %s: %s\n", name, s->world.failure);
-        sim_node_log(s->sub, print_line, NULL);
-    }
-    sim_program_end(&s->ask.p);
-    sim_node_crash(s->sub, SIM_KILLED);
-    sim_peer_end(&s->liar);
-    sim_peer_end(&s->honest);
-    sim_host_free(&s->ask.p.host);
-    sim_host_free(&s->liar.host);
-    sim_host_free(&s->honest.host);
-    sim_node_free(s->sub);
+    int failed = subscriber_end(&s->sub, name);
     sim_author_free(s->good);
     sim_author_free(s->bad);
     sim_author_free(s->foreign);
@@ -172,7 +141,7 @@ static int scene_end(struct scene *s, const char *name) {
 
 static uint64_t held(const struct scene *s) {
     struct rn_holding h;
-    if (!s->sub->node || rn_node_holding(s->sub->node, &s->good->descriptor->id, &h) != 0)
+    if (!s->sub.node->node || rn_node_holding(s->sub.node->node, &s->good->descriptor->id, &h) != 0)
         return 0;
     return h.count;
 }
@@ -190,8 +159,8 @@ static int holds_all(void *arg) {
     const struct scene *s = arg;
     struct rn_holding h;
     struct rn_hash want = sim_author_root(s->good, ALL);
-    return rn_node_holding(s->sub->node, &s->good->descriptor->id, &h) == 0 && h.count == ALL && h.head_count == ALL &&
-           h.live && rn_hash_equal(&h.root, &want);
+    return rn_node_holding(s->sub.node->node, &s->good->descriptor->id, &h) == 0 && h.count == ALL &&
+           h.head_count == ALL && h.live && rn_hash_equal(&h.root, &want);
 }
 
 static void must(struct scene *s, sim_predicate *holds, int64_t ns, const char *what) {
@@ -206,7 +175,7 @@ static void must_hold(struct scene *s, uint64_t count) {
 
 static void must_say(struct scene *s, const char *says) {
     const char *const words[] = {"sim://liar", says, NULL};
-    if (!sim_node_said(s->sub, words))
+    if (!sim_node_said(s->sub.node, words))
         sim_fail(&s->world, "no log line names sim://liar and says \"%s\"", says);
 }
 

@@ -5,9 +5,7 @@
  * A subscriber knows two candidates: "first", which does something in each test, and "second", which is down until
  * a test needs all to come.
  */
-#include "sim/peer.h"
-#include "sim/program.h"
-#include "sim/simnode.h"
+#include "tests/sim/subscriber.h"
 #include "tests/unit/check.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,8 +21,7 @@ struct scene {
     struct sim_world world;
     struct sim_author *author, *forked;
     struct sim_peer first, second;
-    struct sim_node *sub;
-    struct sim_ask ask;
+    struct subscriber sub;
     uint64_t all;
 };
 
@@ -43,7 +40,6 @@ static struct sim_author *author(struct scene *s, size_t bytes, uint64_t other) 
 }
 
 static void scene_init(struct scene *s, uint64_t all, size_t bytes) {
-    char request[128], id[RN_ID_TEXT];
     memset(s, 0, sizeof *s);
     sim_world_init(&s->world, 1);
     s->all = all;
@@ -52,38 +48,11 @@ static void scene_init(struct scene *s, uint64_t all, size_t bytes) {
     sim_peer_init(&s->first, &s->world, "first", s->author, SIM_HONEST);
     sim_peer_init(&s->second, &s->world, "second", s->author, SIM_HONEST);
     sim_peer_listen(&s->first, 1);
-    s->sub = sim_node_new(&s->world, "sub");
-    sim_node_config(s->sub, "{\"node\":{\"data\":\"/sim\"},\"storage\":{\"main\":{\"plugin\":\"simdisk\"}},"
-                            "\"transport\":{\"net\":{\"plugin\":\"sim\"}},"
-                            "\"discovery\":{\"known\":{\"plugin\":\"static\",\"peers\":"
-                            "{\"*\":[\"sim://first\",\"sim://second\"]}}},"
-                            "\"sync\":{\"default\":{\"plugin\":\"incremental\"}}}");
-    (void)snprintf(request, sizeof request, "{\"method\":\"subscribe\",\"stream\":\"%s\"}",
-                   rn_id_format(&s->author->descriptor->id, id));
-    sim_ask_init(&s->ask, &s->world, "program", "sub", request);
-    sim_node_start(s->sub);
-    sim_program_start(&s->ask.p);
-}
-
-static void print_line(void *arg, const char *line) {
-    (void)arg;
-    (void)printf("#   %s\n", line);
+    subscriber_start(&s->sub, &s->world, &s->first, &s->second, s->author);
 }
 
 static void scene_end(struct scene *s) {
-    int failed = sim_failed(&s->world);
-    if (failed) {
-        (void)printf("# %s\n", s->world.failure);
-        sim_node_log(s->sub, print_line, NULL);
-    }
-    sim_program_end(&s->ask.p);
-    sim_node_crash(s->sub, SIM_KILLED);
-    sim_peer_end(&s->first);
-    sim_peer_end(&s->second);
-    sim_host_free(&s->ask.p.host);
-    sim_host_free(&s->first.host);
-    sim_host_free(&s->second.host);
-    sim_node_free(s->sub);
+    int failed = subscriber_end(&s->sub, "providers");
     sim_author_free(s->author);
     sim_author_free(s->forked);
     sim_world_free(&s->world);
@@ -92,7 +61,7 @@ static void scene_end(struct scene *s) {
 
 static uint64_t held(const struct scene *s) {
     struct rn_holding h;
-    if (!s->sub->node || rn_node_holding(s->sub->node, &s->author->descriptor->id, &h) != 0)
+    if (!s->sub.node->node || rn_node_holding(s->sub.node->node, &s->author->descriptor->id, &h) != 0)
         return 0;
     return h.count;
 }
@@ -104,7 +73,7 @@ static void must_hold(struct scene *s, uint64_t count) {
 
 static void must_say(struct scene *s, const char *says, int yes) {
     const char *const words[] = {says, NULL};
-    if ((sim_node_said(s->sub, words) != 0) != yes)
+    if ((sim_node_said(s->sub.node, words) != 0) != yes)
         sim_fail(&s->world, "the log %s \"%s\"", yes ? "does not say" : "says", says);
 }
 
@@ -120,7 +89,7 @@ static void must_lose_first(struct scene *s, uint64_t times, int64_t ns) {
 static int holds_all(void *arg) {
     const struct scene *s = arg;
     struct rn_holding h;
-    if (rn_node_holding(s->sub->node, &s->author->descriptor->id, &h) != 0 || h.count != s->all ||
+    if (rn_node_holding(s->sub.node->node, &s->author->descriptor->id, &h) != 0 || h.count != s->all ||
         h.head_count != s->all || !h.live)
         return 0;
     struct rn_hash want = sim_author_root(s->author, s->all); /* hashes all: only at the end */
@@ -210,7 +179,7 @@ static void live_with_a_slow_disk(struct scene *s) {
     sim_peer_serve(&s->first, 10);
     sim_run(&s->world, 2 * SIM_S);
     must_hold(s, 10);
-    s->sub->disk.faults.delay = 60 * SIM_S;
+    s->sub.node->disk.faults.delay = 60 * SIM_S;
 }
 
 /* Whether the limit is what ended the session, and nothing but the ten was kept. */
@@ -219,7 +188,7 @@ static void must_be_too_much(struct scene *s, uint64_t lost, const char *says) {
     sim_peer_listen(&s->first, 0);
     must_say(s, says, 1);
     must_hold(s, 10);
-    s->sub->disk.faults.delay = SIM_MS;
+    s->sub.node->disk.faults.delay = SIM_MS;
     sim_run(&s->world, 100 * SIM_S);
     must_recover(s);
     scene_end(s);
@@ -255,7 +224,7 @@ static void a_slow_disk_alone(void **state) {
     struct scene s;
     (void)state;
     live_with_a_slow_disk(&s);
-    s.sub->disk.faults.delay = 20 * SIM_S;
+    s.sub.node->disk.faults.delay = 20 * SIM_S;
     sim_talk_close(&s.first.talk);
     s.first.n_lost = 0;
     s.first.count = MANY;
