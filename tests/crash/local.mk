@@ -24,7 +24,7 @@ tests_crash_aside_LDADD = $(CONFORMANCE_LIBS)
 # syncs.py takes syncs out of the sources and builds that; scripts/check --long lets it do so with all of them.
 CRASH_TESTS = tests/crash/each.py tests/crash/rotated.py tests/crash/aside.py tests/crash/archived.py tests/crash/syncs.py
 TESTS += $(CRASH_TESTS)
-$(CRASH_TESTS:.py=.log): tests/crash/volatile.la tests/crash/aside runneld runnel $(plugin_LTLIBRARIES)
+$(CRASH_TESTS:.py=.log): tests/crash/volatile.la tests/crash/aside plugins/storage/bdb/faults-test runneld runnel $(plugin_LTLIBRARIES)
 endif
 EXTRA_DIST += tests/crash/shim.py tests/crash/each.py tests/crash/rotated.py tests/crash/aside.py tests/crash/archived.py \
   tests/crash/syncs.py tests/crash/syncs.txt tests/crash/disk.py tests/crash/node.py tests/crash/kills.py tests/crash/mutant.py tests/crash/run

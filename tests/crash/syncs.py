@@ -9,6 +9,7 @@ May touch: temporary folders, the compiler; the daemons that its checks start an
 """
 import os
 import re
+import subprocess
 import sys
 import time
 
@@ -19,7 +20,7 @@ import each  # noqa: E402
 import mutant  # noqa: E402
 import rotated  # noqa: E402
 from node import Failed, check  # noqa: E402
-from tap import folder, main  # noqa: E402
+from tap import BUILD, environment, folder, main  # noqa: E402
 
 SRC = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "syncs.txt")
@@ -28,11 +29,23 @@ ROOMS = ("daemon", "plugins", "core", "tool", "client")
 SYNC = re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range|msync|sync(?=\s*\()|O_D?SYNC|DB_TXN_SYNC|log_flush"
                   r"|(?:\w+_)?sync_(?:dir|name|folder|file|above))\b(?!\.h)")
 
+
+def faults(programs):
+    """The plugin's own test of a failing disk, with the altered plugin where it looks for one."""
+    with folder() as f:
+        os.makedirs(f + "/plugins/storage")
+        os.symlink(programs[1], f + "/plugins/storage/bdb")
+        done = subprocess.run([os.path.join(BUILD, "plugins/storage/bdb/faults-test")], env=environment(RUNNEL_BUILD=f),
+                              capture_output=True, text=True)
+        check(done.returncode == 0, done.stdout, done.stderr)
+
+
 CHECKS = {"end": lambda **more: each.one(0, "drop", **more),
           "drop": lambda **more: each.all_of("drop", **more),
           "mix": lambda **more: each.all_of("mix", seeds=8, **more),
           "again": lambda **more: each.all_of("again", **more),
           "rotated": rotated.one,
+          "faults": lambda programs=None: faults(programs),
           "aside": lambda programs=None: aside.all_of(programs[1], seeds=4),
           "archived": lambda programs=None: archived.all_of(seeds=8, program=programs[0])}
 

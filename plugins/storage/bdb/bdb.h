@@ -80,7 +80,8 @@ struct rn_bdb {
     int lock; /* the locked file; -1: none */
     struct rn_bdb_note note;
     uint32_t log_file;   /* the newest log file whose directory entry is durable */
-    uint64_t since;      /* bytes of log since the last checkpoint, as of the last commit */
+    uint32_t kept_from;  /* log files from here on are needed: where the log was when the last checkpoint began */
+    uint32_t begun_at;   /* the same of the one that is on its way */
     bool checkpoint_due; /* enough log has been written since the last one */
     bool unwritten;      /* the last checkpoint failed: what is committed must be written before there is more */
     bool tried;          /* that has been tried since the last commit was refused for it */
@@ -141,6 +142,8 @@ bool rn_bdb_log_is_long(const struct rn_bdb *b);
 /* Begins a checkpoint if one is due and none is on its way. A failure is logged, and the next commit makes it due
  * again. */
 void rn_bdb_checkpoint(struct rn_bdb *b);
+/* Any thread: writes a checkpoint, then removes the log files that nobody needs any more. What Berkeley DB returned. */
+int rn_bdb_write_pages(struct rn_bdb *b);
 /* After everything has been closed: cuts off the zeros with which the newest file was filled in advance. */
 void rn_bdb_log_trim(const struct rn_bdb *b);
 

@@ -34,8 +34,6 @@ static int configure(struct rn_bdb *b, struct runnel_err *err) {
         rc = b->env->set_lg_max(b->env, LOG_FILE_BYTES);
     if (rc == 0)
         rc = b->env->set_lg_bsize(b->env, LOG_BUFFER_BYTES);
-    if (rc == 0)
-        rc = b->env->log_set_config(b->env, DB_LOG_AUTO_REMOVE, 1);
     /* New files are filled with zeros: a sync of blocks that are there already need not write where they are. */
     if (rc == 0)
         rc = b->env->log_set_config(b->env, DB_LOG_ZERO, 1);
@@ -84,7 +82,7 @@ void rn_bdb_log_failure(struct rn_bdb *b, int rc, const char *what) {
 void rn_bdb_env_close(struct rn_bdb *b) {
     if (b->db) {
         if (!b->broken) /* then the next start has nothing to recover */
-            rn_bdb_log_failure(b, b->env->txn_checkpoint(b->env, 0, 0, 0), "writing the last checkpoint");
+            rn_bdb_log_failure(b, rn_bdb_write_pages(b), "writing the last checkpoint");
         /* The log has everything that is committed: nothing need be written back, least of all a failed cache. */
         rn_bdb_log_failure(b, b->db->close(b->db, DB_NOSYNC), "closing " RN_BDB_RECORDS);
     }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define CHECKPOINT_BYTES (4u << 20)
-#define LOG_MOST_BYTES (16u << 20) /* a checkpoint that lags so far behind holds up commits */
+#define LOG_FILES_MOST 16u /* of 1 MiB: a checkpoint that lags so far behind holds up commits */
 
 /* ---- while it runs ---- */
 
@@ -35,25 +35,36 @@ void rn_bdb_log_reached(struct rn_bdb *b, const struct rn_bdb_flight *f) {
     b->note.file = f->file;
     b->note.at = f->at;
     b->log_file = f->file;
-    b->since = f->since;
     b->checkpoint_due = f->since >= CHECKPOINT_BYTES;
 }
 
 /* ---- checkpoints ---- */
 
 bool rn_bdb_log_is_long(const struct rn_bdb *b) {
-    return b->since >= LOG_MOST_BYTES;
+    return b->log_file - b->kept_from >= LOG_FILES_MOST;
 }
 
-static int write_pages(struct rn_bdb *b) {
-    return b->env->txn_checkpoint(b->env, 0, 0, 0);
+/* Without memory they stay until the next time. Berkeley DB would remove them by itself, but knows of no names: the
+ * checkpoint may stand in a file whose name a crash takes away, and without it the log from the one before is needed.
+ */
+static int remove_old(struct rn_bdb *b) {
+    struct runnel_err err;
+    if (rn_bdb_sync_dir(b->dir, &err) != 0)
+        return 0; /* they stay: who commits to a new file is told */
+    int rc = b->env->log_archive(b->env, NULL, DB_ARCH_REMOVE);
+    return rc == ENOMEM ? 0 : rc;
+}
+
+int rn_bdb_write_pages(struct rn_bdb *b) {
+    int rc = b->env->txn_checkpoint(b->env, 0, 0, 0);
+    return rc == 0 ? remove_old(b) : rc;
 }
 
 /* A disk without room for it gets the ballast's. */
 static void written(struct rn_bdb *b, int rc) {
     if (rn_bdb_is_full(rc) && !b->ballast_given && rn_bdb_ballast_drop(b)) {
         b->ballast_given = true;
-        rn_bdb_worker_run(&b->writer, write_pages, written, false);
+        rn_bdb_worker_run(&b->writer, rn_bdb_write_pages, written, false);
         return;
     }
     if (b->ballast_given)
@@ -61,6 +72,8 @@ static void written(struct rn_bdb *b, int rc) {
     b->ballast_given = false;
     if (rc != 0 && !b->unwritten)
         rn_bdb_log_failure(b, rc, "writing a checkpoint");
+    if (rc == 0)
+        b->kept_from = b->begun_at;
     b->unwritten = rc != 0;
     b->tried = true;
 }
@@ -70,7 +83,8 @@ void rn_bdb_checkpoint(struct rn_bdb *b) {
         return;
     b->checkpoint_due = false;
     b->tried = false;
-    rn_bdb_worker_run(&b->writer, write_pages, written, false);
+    b->begun_at = b->log_file;
+    rn_bdb_worker_run(&b->writer, rn_bdb_write_pages, written, false);
 }
 
 /* ---- after an orderly end ---- */

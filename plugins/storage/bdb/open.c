@@ -32,6 +32,7 @@ static int settle(struct rn_bdb *b, struct runnel_err *err) {
     struct rn_bdb_flight f;
     rn_bdb_log_end(b, &f);
     rn_bdb_log_reached(b, &f);
+    b->kept_from = b->log_file;
     return rn_bdb_sync_dir(b->dir, err);
 }
 

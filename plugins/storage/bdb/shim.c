@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * shim.c — this program's own write, pwrite, fsync and fdatasync, found before the C library's.
+ * shim.c — this program's own write, pwrite, fsync, fdatasync and unlink, found before the C library's.
  * May touch: system calls. It has static state because these functions are given none.
  */
 #include "plugins/storage/bdb/shim.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -23,7 +25,7 @@ static struct {
     int end_forks; /* the signal that ends them */
     pid_t pid;
     bool dir_dirty;
-    unsigned dir_syncs, failed, newest;
+    unsigned dir_syncs, failed, newest, removed, removed_early, dir_ms;
     bool dirty[LOGS]; /* by number of the log file */
 } shim;
 
@@ -57,6 +59,18 @@ bool shim_unsynced(void) {
     for (unsigned k = 0; k < LOGS; k++)
         any = any || shim.dirty[k];
     return any;
+}
+
+void shim_slow_dir(unsigned ms) {
+    shim.dir_ms = ms;
+}
+
+unsigned shim_removed(void) {
+    return shim.removed;
+}
+
+unsigned shim_removed_early(void) {
+    return shim.removed_early;
 }
 
 unsigned shim_dir_syncs(void) {
@@ -114,6 +128,8 @@ static bool note_write(int fd) {
 static bool note_sync(int fd) {
     long what = what_is(fd);
     if (what == DIRECTORY) {
+        struct timespec t = {.tv_sec = shim.dir_ms / 1000, .tv_nsec = (long)(shim.dir_ms % 1000) * 1000000};
+        (void)nanosleep(&t, NULL);
         shim.dir_dirty = false;
         shim.dir_syncs++;
     }
@@ -140,4 +156,13 @@ EXPORT int fsync(int fd) {
 
 EXPORT int fdatasync(int fd) {
     return note_sync(fd) ? (int)syscall(SYS_fdatasync, fd) : -1;
+}
+
+EXPORT int unlink(const char *path) {
+    size_t n = strlen(shim.dir);
+    if (n && strncmp(path, shim.dir, n) == 0 && strncmp(path + n, "/log.", 5) == 0) {
+        shim.removed++;
+        shim.removed_early += shim.dir_dirty;
+    }
+    return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }

@@ -19,6 +19,11 @@ void shim_fail_syncs(bool on);
 void shim_end_forks(int sig);
 /* Whether a log file has bytes, or the directory a log file, that no sync has covered. */
 bool shim_unsynced(void);
+/* How long a sync of the directory takes from now on. */
+void shim_slow_dir(unsigned ms);
+/* How many log files were removed, and how many of them while the name of a newer one was not durable. */
+unsigned shim_removed(void);
+unsigned shim_removed_early(void);
 /* How often the directory itself was synced, and how many log files were written to. */
 unsigned shim_dir_syncs(void);
 unsigned shim_log_files(void);
