@@ -21,6 +21,8 @@ void rn_upstream_follow(struct rn_upstream *u, uint64_t from, uint64_t until, rn
     struct runnel_err err;
     char text[RN_REF_TEXT];
     rn_upstream_unfollow(u);
+    if (u->stream->flight)
+        u->stream->flight->bytes = 0; /* an earlier follow has brought that: this one is not paid for it */
     rn_buf_fmt(&b, "\"stream\":\"%s\",\"from\":%llu,\"credit\":%lld", rn_upstream_text(u, text),
                (unsigned long long)from, (long long)RN_WINDOW);
     if (until == UINT64_MAX)

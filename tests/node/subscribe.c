@@ -3,8 +3,10 @@
  * May touch: standard output.
  */
 #include "node/place.h"
+#include "node/upstreamstate.h"
 #include "tests/node/bed.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NONE "00000000-0000-8000-8000-000000000000"
@@ -239,6 +241,46 @@ static void in_one_tick(void **state) {
     }
 }
 
+/* ---- what a provider may send ---- */
+
+static void publish_large(struct pair *p, size_t blocks) {
+    char *value = long_number(4000);
+    struct ob v[8];
+    for (size_t i = 0; i < 8; i++)
+        v[i] = (struct ob){0, value};
+    for (size_t i = 0; i < blocks * RN_MAX_BLOCK / 8; i++)
+        (void)published(p->pub, &p->id, RN_PUBLISH_NOW, 0, v, 8);
+    free(value);
+}
+
+/* Credit is given back for what a follow has brought, to that follow: what was on its way to a slow disk when the
+ * provider was let go is nothing that the next one has sent. */
+static void a_new_follow_is_not_paid_for_the_one_before(void **state) {
+    struct pair p;
+    int let_go = 0;
+    (void)state;
+    pair_init(&p, 40);
+    publish_large(&p, 14);
+    p.sub->disk.faults.delay = 5 * SIM_S;
+    (void)subscribe(&p, id_text(&p.id).s, 1);
+    struct rn_stream *s = NULL;
+    for (int i = 0; i < 3000 && held(p.sub, &p.id) < 10 * RN_MAX_BLOCK; i++) {
+        sim_run(&p.b.w, SIM_S / 20);
+        s = rn_stream_find(p.sub->node, &p.id);
+        if (s && s->up && s->flight && s->flight->bytes > ((size_t)3 << 20) && !let_go++)
+            rn_upstream_reconsider(s->up);
+        struct rn_burden burden;
+        rn_node_burden(p.sub->node, &burden);
+        size_t to_pay = s && s->flight ? s->flight->bytes : 0;
+        assert_true(burden.unverified + to_pay <= (size_t)RN_WINDOW + 4100);
+    }
+    assert_true(let_go > 0);
+    p.sub->disk.faults.delay = 0;
+    sim_run(&p.b.w, 60 * SIM_S);
+    assert_int_equal(held(p.sub, &p.id), 300 + 14 * RN_MAX_BLOCK);
+    bed_free(&p.b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_an_id_that_nobody_knows),
@@ -248,6 +290,7 @@ int main(void) {
         cmocka_unit_test(by_name_and_id),
         cmocka_unit_test(on_a_full_disk),
         cmocka_unit_test(in_one_tick),
+        cmocka_unit_test(a_new_follow_is_not_paid_for_the_one_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
