@@ -35,7 +35,7 @@ static int differs(const struct rn_checked_run *run, struct runnel_err *err) {
 }
 
 /* Adds a block whose leaf is at hand: it must have that hash. */
-static int take(struct rn_upstream *u, const struct rn_checked_run *run, struct runnel_err *err) {
+static int add(struct rn_upstream *u, const struct rn_checked_run *run, struct runnel_err *err) {
     struct rn_fetch *f = u->fetch;
     struct rn_growth *g = &f->growth;
     if (!f->growing) {
@@ -59,6 +59,19 @@ static int take(struct rn_upstream *u, const struct rn_checked_run *run, struct 
     }
     f->bytes += run->entries.n;
     return 0;
+}
+
+/* As that. After a failure the growth is spoiled: nothing of it may be kept (rn_fetch_keep). */
+static int take(struct rn_upstream *u, const struct rn_checked_run *run, struct runnel_err *err) {
+    struct rn_fetch *f = u->fetch;
+    int rc = add(u, run, err);
+    if (rc == 0 || !f->growing)
+        return rc;
+    rn_growth_free(&f->growth);
+    rn_changes_free(&f->changes);
+    f->growing = 0;
+    f->bytes = 0;
+    return rc;
 }
 
 static int leaf_at_hand(const struct rn_fetch *f, const struct rn_checked_run *run) {
