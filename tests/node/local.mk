@@ -16,6 +16,7 @@ BED_TESTS = \
   tests/node/follow \
   tests/node/readers \
   tests/node/reads \
+  tests/node/blocks \
   tests/node/methods \
   tests/node/create \
   tests/node/drop \
@@ -39,6 +40,9 @@ tests_node_follow_LDADD = $(BED_LIBS)
 tests_node_readers_SOURCES = tests/node/readers.c
 tests_node_readers_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_readers_LDADD = $(BED_LIBS)
+tests_node_blocks_SOURCES = tests/node/blocks.c
+tests_node_blocks_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_node_blocks_LDADD = $(BED_LIBS)
 tests_node_reads_SOURCES = tests/node/reads.c
 tests_node_reads_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_node_reads_LDADD = $(BED_LIBS)

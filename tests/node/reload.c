@@ -162,12 +162,53 @@ static void a_transport_goes(void **state) {
     bed_free(&b);
 }
 
+/* ---- what may wait for a reader ---- */
+
+static size_t most_unsent(struct bed *b) {
+    struct rn_burden burden;
+    rn_node_burden(bed_a(b)->node, &burden);
+    return burden.unsent;
+}
+
+/* Readers that are there already are held to the new bound as well, and lose nothing by it. */
+static void unsent_changes_at_once(void **state) {
+    static const struct {
+        const char *name; /* and what stands behind it */
+        size_t most;
+    } rows[] = {{"a", 262144}, {"a\",\"unsent\":\"128KiB", 131072}, {"a\",\"unsent\":\"1MiB", 1048576}};
+    struct bed b;
+    (void)state;
+    begin(&b, 60);
+    struct client *c = client_new(&b, "a", 1), *slow = client_new(&b, "a", 1);
+    struct runnel_id id = make_stream(c, "s");
+    uint64_t q = client_send(c, "{\"method\":\"follow\",\"stream\":\"%s\",\"credit\":16777216}", id_text(&id).s);
+    publish_many(c, &id, 0, 60000, 500);
+    sim_run(&b.w, SIM_S);
+    assert_int_equal(client_taken(c, q, 0, 1).next, 60000);
+    slow->host.weather.bytes_per_s = 100000;
+    slow->host.weather.window = 16384;
+    uint64_t f = client_send(slow, "{\"method\":\"follow\",\"stream\":\"%s\",\"credit\":16777216}", id_text(&id).s);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(take(&b, rows[i].name, ""), 0);
+        sim_run(&b.w, 2 * SIM_S); /* what was above the bound has gone */
+        for (int k = 0; k < 20; k++) {
+            sim_run(&b.w, SIM_S / 10);
+            assert_in_range(most_unsent(&b), rows[i].most / 3, rows[i].most);
+        }
+    }
+    slow->host.weather.bytes_per_s = 100000000;
+    sim_run(&b.w, 20 * SIM_S);
+    assert_int_equal(client_taken(slow, f, 0, 1).next, 60000);
+    bed_free(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_asks),
         cmocka_unit_test(many_errors),
         cmocka_unit_test(again_and_again),
         cmocka_unit_test(a_transport_goes),
+        cmocka_unit_test(unsent_changes_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

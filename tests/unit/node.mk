@@ -7,7 +7,8 @@ NODE_TESTS = \
   tests/unit/node-inst \
   tests/unit/node-loop \
   tests/unit/node-registry \
-  tests/unit/node-ripe
+  tests/unit/node-ripe \
+  tests/unit/node-store
 check_PROGRAMS += $(NODE_TESTS)
 TESTS += $(NODE_TESTS)
 NODE_TEST_LIBS = libnode.la libdata.la librunnel-base.la $(CMOCKA_LIBS)
@@ -25,6 +26,9 @@ tests_unit_node_inst_LDADD = $(NODE_TEST_LIBS)
 tests_unit_node_ripe_SOURCES = tests/unit/node-ripe.c tests/unit/check.h
 tests_unit_node_ripe_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_node_ripe_LDADD = $(NODE_TEST_LIBS)
+tests_unit_node_store_SOURCES = tests/unit/node-store.c tests/unit/check.h
+tests_unit_node_store_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_node_store_LDADD = $(NODE_TEST_LIBS)
 tests_unit_node_loop_SOURCES = tests/unit/node-loop.c tests/unit/check.h tests/unit/env.h
 tests_unit_node_loop_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_node_loop_LDADD = $(NODE_TEST_LIBS)
