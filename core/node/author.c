@@ -112,7 +112,7 @@ int rn_author_publish(struct rn_author *a, struct rn_session *s, const struct rn
     rn_list_add(&stream->publishes, &p->link);
     if (!rn_list_linked(&stream->dirty))
         rn_list_add(&a->dirty, &stream->dirty);
-    a->ripe.arrived++;
+    rn_ripe_arrived(&a->ripe);
     if (!a->flying)
         rn_author_go(a);
     return 0;
