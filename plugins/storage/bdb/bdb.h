@@ -104,6 +104,8 @@ struct rn_bdb {
     struct rn_bdb_flight flight;
     int64_t slow;       /* a sync that takes so long is slow; 0: all are */
     unsigned slow_left; /* so many fast ones until the loop waits for one itself again */
+    unsigned slow_last; /* what that was after the last slow one */
+    unsigned fast;      /* syncs since then, as far as that matters */
     runnel_fn *turn;    /* asks for a turn: a job has ended */
     void *turn_arg;
 };

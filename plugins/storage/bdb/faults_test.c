@@ -258,6 +258,41 @@ static void a_failed_sync_ends_everything_until_a_restart(void **state) {
     disk_free(&d);
 }
 
+/* ---- who waits for the disk ---- */
+
+/* So many of `n` commits were synced by a thread. */
+static unsigned elsewhere(struct disk *d, unsigned n) {
+    unsigned before = shim_syncs_elsewhere();
+    for (unsigned k = 0; k < n; k++)
+        assert_int_equal(store_put(&d->s, "a", "known"), 0);
+    return shim_syncs_elsewhere() - before;
+}
+
+/* One slow sync is an accident: one commit later the loop syncs itself again. Some that come soon after one another are
+ * a slow disk. */
+static void slow_syncs_are_waited_for_elsewhere_the_longer_the_more_there_are(void **state) {
+    (void)state;
+    enum { SLOW = 400, MANY = 20 };
+    struct disk d;
+    fresh_dir(d.dir, sizeof d.dir);
+    assert_int_equal(setenv("RUNNEL_STORE_CONF", "slow=300ms", 1), 0); /* what no sync here takes by itself */
+    shim_watch(d.dir);
+    disk_open(&d);
+    assert_int_equal(elsewhere(&d, MANY), 0);
+    for (unsigned k = 0; k < 2; k++) {
+        shim_slow_syncs(SLOW);
+        assert_int_equal(elsewhere(&d, 1), 0);
+        shim_slow_syncs(0);
+        assert_int_equal(elsewhere(&d, MANY), 1);
+    }
+    shim_slow_syncs(SLOW);
+    assert_int_equal(elsewhere(&d, 4), 3);
+    shim_slow_syncs(0);
+    assert_int_equal(elsewhere(&d, MANY), 8);
+    assert_int_equal(unsetenv("RUNNEL_STORE_CONF"), 0);
+    disk_free(&d);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(done_comes_after_every_sync),
@@ -267,6 +302,7 @@ int main(void) {
         cmocka_unit_test(a_full_disk_refuses_and_reads_go_on),
         cmocka_unit_test(space_may_end_anywhere),
         cmocka_unit_test(a_failed_sync_ends_everything_until_a_restart),
+        cmocka_unit_test(slow_syncs_are_waited_for_elsewhere_the_longer_the_more_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

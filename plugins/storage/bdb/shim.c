@@ -22,7 +22,9 @@ static struct {
     long left; /* writes that succeed; negative: all */
     int full;  /* the error of the others */
     bool fail_syncs;
-    int end_forks; /* the signal that ends them */
+    unsigned slow;      /* ms of a sync */
+    unsigned elsewhere; /* syncs on other threads */
+    int end_forks;      /* the signal that ends them */
     pid_t pid;
     bool dir_dirty;
     unsigned dir_syncs, failed, newest, removed, removed_early, dir_ms;
@@ -48,6 +50,14 @@ void shim_full_with(int error) {
 
 void shim_fail_syncs(bool on) {
     shim.fail_syncs = on;
+}
+
+void shim_slow_syncs(unsigned ms) {
+    shim.slow = ms;
+}
+
+unsigned shim_syncs_elsewhere(void) {
+    return shim.elsewhere;
 }
 
 void shim_end_forks(int sig) {
@@ -132,6 +142,11 @@ static bool note_sync(int fd) {
         (void)nanosleep(&t, NULL);
         shim.dir_dirty = false;
         shim.dir_syncs++;
+    }
+    if (what >= 0) {
+        struct timespec t = {.tv_sec = shim.slow / 1000, .tv_nsec = (long)(shim.slow % 1000) * 1000000};
+        shim.elsewhere += syscall(SYS_gettid) != getpid();
+        (void)nanosleep(&t, NULL);
     }
     if (what >= 0 && shim.fail_syncs) {
         errno = EIO;

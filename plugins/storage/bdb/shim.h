@@ -15,6 +15,10 @@ void shim_full_after(long n);
 void shim_full_with(int error);
 /* Whether the next syncs of a log file there fail with EIO. */
 void shim_fail_syncs(bool on);
+/* Each sync of a log file there takes so long from now on. */
+void shim_slow_syncs(unsigned ms);
+/* How many of them were asked for by another thread than the program's first one. */
+unsigned shim_syncs_elsewhere(void);
 /* Has every process that this one forks end by that signal at its first write there; 0: none. */
 void shim_end_forks(int sig);
 /* Whether a log file has bytes, or the directory a log file, that no sync has covered. */

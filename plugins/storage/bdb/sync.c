@@ -4,13 +4,16 @@
  *
  * Handing a sync to a thread and hearing of it costs more than a fast sync takes. So the loop waits for one itself
  * when a single small commit is all there is to do, and the last syncs were fast. A disk that becomes slow is
- * noticed by one slow sync; from then on its syncs are waited for elsewhere, until so many have been fast again.
+ * noticed by one slow sync; from then on its syncs are waited for elsewhere, until some have been fast again: one after
+ * a slow sync that came alone, as the first one of a new log file may be, and twice as many after each one that comes
+ * soon after another.
  */
 #include "base/err.h"
 #include "plugins/storage/bdb/bdb.h"
 
 #define HERE_BYTES 65536u /* a larger commit gives the loop time to do something else */
-#define FAST_AGAIN 16u
+#define SOON 16u          /* syncs from a slow one to the next */
+#define MOST_ELSEWHERE 64u
 
 /* Any thread; `flight` is its own meanwhile. 0, or what Berkeley DB returned; a directory that cannot be synced
  * is told in flight.err. */
@@ -31,10 +34,15 @@ static void fail_unsure(struct rn_bdb *b, struct runnel_err *err) {
 }
 
 static void note_speed(struct rn_bdb *b) {
-    if (b->host->now(b->inst) - b->flight.begun >= b->slow)
-        b->slow_left = FAST_AGAIN;
-    else if (b->slow_left > 0)
-        b->slow_left--;
+    if (b->host->now(b->inst) - b->flight.begun < b->slow) {
+        b->fast += b->fast < SOON;
+        b->slow_left -= b->slow_left > 0;
+        return;
+    }
+    unsigned more = b->fast < SOON ? 2 * b->slow_last : 1;
+    b->slow_last = more == 0 ? 1 : more < MOST_ELSEWHERE ? more : MOST_ELSEWHERE;
+    b->slow_left = b->slow_last;
+    b->fast = 0;
 }
 
 static void landed(struct rn_bdb *b, int rc) {
