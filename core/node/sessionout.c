@@ -79,6 +79,8 @@ int rn_session_may_pump(const struct rn_session *s) {
 
 int rn_session_pump(struct rn_session *s) {
     size_t runs = 0;
+    if (s->parting != RN_STAYS)
+        return 0; /* its last word has been said */
     while (s->writable && !rn_list_empty(&s->busy) && rn_session_may_pump(s) && runs++ < RUNS_MOST) {
         struct rn_follow *f = rn_list_of(s->busy.next, struct rn_follow, busy_link);
         rn_list_del(&f->busy_link);

@@ -3,6 +3,7 @@
  * May touch: standard output.
  */
 #include "node/place.h"
+#include "node/sessionstate.h"
 #include "node/upstreamstate.h"
 #include "tests/node/bed.h"
 #include <stdio.h>
@@ -281,6 +282,42 @@ static void a_new_follow_is_not_paid_for_the_one_before(void **state) {
     bed_free(&p.b);
 }
 
+/* A node that stops has said its last word to a reader; then its disk is through with what came before. */
+static void nothing_comes_behind_the_last_word(void **state) {
+    struct pair p;
+    (void)state;
+    pair_init(&p, 50);
+    (void)subscribe(&p, id_text(&p.id).s, 1);
+    sim_run(&p.b.w, 2 * SIM_S);
+    struct client *r = client_new(&p.b, "b", 1);
+    uint64_t f = client_send(r, "{\"method\":\"follow\",\"stream\":\"%s\"}", id_text(&p.id).s);
+    sim_run(&p.b.w, SIM_S);
+    assert_int_equal(client_taken(r, f, 0, 1).next, 300);
+    p.sub->disk.faults.delay = SIM_S;
+    publish_many(p.pub, &p.id, 300, 10, 10);
+    struct rn_stream *s = rn_stream_find(p.sub->node, &p.id);
+    assert_non_null(s);
+    for (int i = 0; i < 100 && !s->flight; i++)
+        sim_run(&p.b.w, SIM_S / 100);
+    assert_non_null(s->flight);
+    r->talk.deaf = 1; /* it does not close at once */
+    sim_node_stop(p.sub);
+    sim_run(&p.b.w, SIM_S / 2);
+    assert_non_null(s->flight);
+    assert_int_equal(p.sub->node->n_sessions, 1);
+    const struct rn_session *last = rn_list_of(p.sub->node->sessions.next, struct rn_session, link);
+    assert_int_equal(last->parting, RN_PARTED);
+    for (int i = 0; i < 130 && s->flight; i++)
+        sim_run(&p.b.w, SIM_S / 100);
+    assert_null(s->flight);
+    sim_run(&p.b.w, SIM_S / 100);
+    assert_true(p.sub->node && p.sub->node->n_sessions == 1); /* it is still waited for */
+    assert_int_equal(rn_session_unsent(last), 0);
+    sim_talk_hear(&r->talk);
+    assert_int_equal(client_wait_lost(r, 5 * SIM_S), 1);
+    bed_free(&p.b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_an_id_that_nobody_knows),
@@ -291,6 +328,7 @@ int main(void) {
         cmocka_unit_test(on_a_full_disk),
         cmocka_unit_test(in_one_tick),
         cmocka_unit_test(a_new_follow_is_not_paid_for_the_one_before),
+        cmocka_unit_test(nothing_comes_behind_the_last_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
