@@ -184,8 +184,10 @@ void rn_upstream_content(struct rn_upstream *u) {
 /* ---- what flights bring ---- */
 
 void rn_upstream_landed(struct rn_upstream *u, size_t bytes, const struct runnel_err *err) {
-    if (err) {
-        rn_upstream_fail(u, err);
+    if (err) { /* it has served: what is wrong is here */
+        struct runnel_err why = *err;
+        (void)rn_wrap(&why, "what it gave cannot be kept here");
+        rn_upstream_fail(u, &why);
         return;
     }
     rn_provider_kept_its_word(u);
