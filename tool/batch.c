@@ -94,11 +94,16 @@ static int wait_for_room(struct rn_batch *b, struct runnel_err *err) {
     return 0;
 }
 
+static void empty(struct rn_batch *b) {
+    b->n = b->cost = 0;
+    rn_buf_clear(&b->values);
+}
+
 int rn_batch_send(struct rn_batch *b, struct runnel_err *err) {
-    if (b->n == 0 || b->failed)
-        return 0; /* rn_batch_finish says what failed */
-    int r = wait_for_room(b, err);
-    if (r < 0 || b->failed)
+    int r = b->n > 0 && !b->failed ? wait_for_room(b, err) : 0;
+    if (b->failed)
+        empty(b); /* rn_batch_finish says what failed: what comes behind it needs room no more */
+    if (r < 0 || b->n == 0)
         return r;
     struct runnel_observation *o = calloc(b->n, sizeof *o);
     if (!o)
@@ -115,8 +120,7 @@ int rn_batch_send(struct rn_batch *b, struct runnel_err *err) {
     b->open++;
     if (b->seq != RUNNEL_ANY)
         b->seq += b->n;
-    b->n = b->cost = 0;
-    rn_buf_clear(&b->values);
+    empty(b);
     return 0;
 }
 

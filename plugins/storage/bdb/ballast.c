@@ -6,6 +6,9 @@
  * ballast goes, and what of it was not needed is held again at once. From then on commits are refused until
  * there is as much room as is lacking: what was kept for recovery is not eaten by publishers. It is made
  * whole when it leaves as much free as it is large.
+ *
+ * Once a commit has been refused, others are too until as much is free as the ballast is large. Else one that
+ * comes later could find the room that a checkpoint made just then, and stand where an earlier one was to be.
  */
 #include "base/err.h"
 #include "base/time.h"
@@ -95,6 +98,7 @@ void rn_bdb_ballast_hold(struct rn_bdb *b) {
 }
 
 static int refuse(struct rn_bdb *b, struct runnel_err *err) {
+    b->full = true;
     int64_t now = b->host->now(b->inst);
     if (now >= b->quiet) {
         b->quiet = now + 60 * RN_NS_S;
@@ -107,6 +111,9 @@ static int refuse(struct rn_bdb *b, struct runnel_err *err) {
 }
 
 int rn_bdb_room(struct rn_bdb *b, struct runnel_err *err) {
+    if (b->full && free_bytes(b) < 2 * b->ballast - b->held)
+        return refuse(b, err);
+    b->full = false;
     if (b->unwritten) {
         b->tried = false; /* the next commit has it tried again */
         return refuse(b, err);

@@ -83,6 +83,7 @@ struct rn_bdb {
     uint32_t kept_from;  /* log files from here on are needed: where the log was when the last checkpoint began */
     uint32_t begun_at;   /* the same of the one that is on its way */
     bool checkpoint_due; /* enough log has been written since the last one */
+    bool full;           /* a commit was refused for want of room, and there is not enough again (ballast.c) */
     bool unwritten;      /* the last checkpoint failed: what is committed must be written before there is more */
     bool tried;          /* that has been tried since the last commit was refused for it */
     bool ballast_given;  /* the checkpoint at hand has got the ballast's room */

@@ -9,7 +9,7 @@
 
 /* What is joined in one transaction at most (one larger commit goes alone), so that the loop is not
  * held for long. */
-#define GROUP_BYTES (16u << 20)
+#define GROUP_BYTES (4u << 20)
 #define GROUP_CHANGES 65536u
 
 /* Berkeley DB takes pointers without const for what it only reads. */
@@ -235,6 +235,7 @@ void rn_bdb_commit_some(struct rn_bdb *b, struct rn_list *commits, bool alone) {
     }
     if (rc != 0 && guilty && guilty->link.next != group)
         give_back(commits, group, rn_list_of(guilty->link.next, struct rn_request, link));
+    b->full = b->full || (rc != 0 && err.code == RUNNEL_EFULL);
     if (rc == 0)
         rn_bdb_sync(b, cost_of(group), alone && group->next->next == group);
     else

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #define CHECKPOINT_BYTES (4u << 20)
-#define LOG_FILES_MOST 16u /* of 1 MiB: a checkpoint that lags so far behind holds up commits */
+/* Of 1 MiB each: a checkpoint that lags so far behind holds up commits. A start after a kill has to write the pages
+ * of so much, which has to fit into the ballast when the disk is full. */
+#define LOG_FILES_MOST 8u
 
 /* ---- while it runs ---- */
 
