@@ -98,7 +98,6 @@ void rn_bdb_ballast_hold(struct rn_bdb *b) {
 }
 
 static int refuse(struct rn_bdb *b, struct runnel_err *err) {
-    b->full = true;
     int64_t now = b->host->now(b->inst);
     if (now >= b->quiet) {
         b->quiet = now + 60 * RN_NS_S;

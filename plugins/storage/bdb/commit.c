@@ -219,6 +219,14 @@ static size_t cost_of(const struct rn_list *group) {
     return n;
 }
 
+/* The disk has no room for a commit: the pages of those before it are written while there is the ballast, for after a
+ * kill a start would have to write them, and what has been tried in vain. */
+static void note_full(struct rn_bdb *b) {
+    if (!b->full)
+        b->checkpoint_due = true;
+    b->full = true;
+}
+
 /* A commit fails by itself only when it stands first: then nothing before it in the group can be to
  * blame. Otherwise those before it are committed without it, and it comes first in the next turn. */
 void rn_bdb_commit_some(struct rn_bdb *b, struct rn_list *commits, bool alone) {
@@ -235,7 +243,8 @@ void rn_bdb_commit_some(struct rn_bdb *b, struct rn_list *commits, bool alone) {
     }
     if (rc != 0 && guilty && guilty->link.next != group)
         give_back(commits, group, rn_list_of(guilty->link.next, struct rn_request, link));
-    b->full = b->full || (rc != 0 && err.code == RUNNEL_EFULL);
+    if (rc != 0 && err.code == RUNNEL_EFULL)
+        note_full(b);
     if (rc == 0)
         rn_bdb_sync(b, cost_of(group), alone && group->next->next == group);
     else
