@@ -286,10 +286,10 @@ def random_value(r):
     return r.choice(["%d", "%d.0", "%de3", "-%d.50", "%dE-7"]) % r.randrange(10**r.randrange(1, 18))
 
 
-def random_file(r):
+def random_file(r, size):
     """(the file, [(time, value)])"""
     t, want, lines = r.randrange(-3 * 10**18, 10**18), [], [b"value,other,time"]
-    for i in range(r.randrange(3000, 12000)):
+    for i in range(size * r.randrange(3000, 12000)):
         t += r.choice([0, 0, 1, 999, NS, 86400 * NS])
         v = random_value(r)
         want.append((t, v))
@@ -326,9 +326,9 @@ def cut_off(n, r, stream, path, pipe, span):
         p.wait(2 * DEADLINE)
 
 
-def killed(n, seed):
+def killed(n, seed, size):
     r = random.Random(seed)
-    data, want = random_file(r)
+    data, want = random_file(r, size)
     path = n.path("r.csv", data)
     begun = time.monotonic()
     n.imported(n.make("whole%d" % seed), path)
@@ -355,7 +355,8 @@ def killed(n, seed):
 
 
 def killed_anywhere(f):
-    """Random files; the tool and the daemon killed at random points, then again until done."""
+    """Random files, ever larger ones until one takes long enough to be cut off; the tool and the daemon killed at random
+    points, then again until done."""
     n = Files(f, "n")
     with nodes(n):
         cuts, seed = 0, int(os.environ.get("RUNNEL_SEED", "1"))
@@ -363,7 +364,7 @@ def killed_anywhere(f):
         for k in range(1000):
             if (k >= 3 and cuts > 0) or time.monotonic() > end:
                 break
-            cuts += killed(n, seed + k)
+            cuts += killed(n, seed + k, min(1 + k, 20))
         check(cuts > 0, "no import was cut off in its middle")
 
 

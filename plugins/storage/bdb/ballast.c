@@ -109,10 +109,16 @@ static int refuse(struct rn_bdb *b, struct runnel_err *err) {
                    b->dir, (long long)b->ballast);
 }
 
-int rn_bdb_room(struct rn_bdb *b, struct runnel_err *err) {
-    if (b->full && free_bytes(b) < 2 * b->ballast - b->held)
-        return refuse(b, err);
+void rn_bdb_room_again(struct rn_bdb *b) {
+    if (!b->full || free_bytes(b) < 2 * b->ballast - b->held)
+        return;
     b->full = false;
+    b->tried = false;
+}
+
+int rn_bdb_room(struct rn_bdb *b, struct runnel_err *err) {
+    if (b->full)
+        return refuse(b, err);
     if (b->unwritten) {
         b->tried = false; /* the next commit has it tried again */
         return refuse(b, err);

@@ -205,6 +205,9 @@ void rn_bdb_ballast_make(struct rn_bdb *b);
 bool rn_bdb_ballast_drop(struct rn_bdb *b);
 /* Afterwards: holds again what of it was not needed. */
 void rn_bdb_ballast_hold(struct rn_bdb *b);
+/* Before a commit: forgets that the disk was full when there is room again; what a checkpoint could not write is
+ * tried again then. */
+void rn_bdb_room_again(struct rn_bdb *b);
 /* Before a commit: 0, or -RUNNEL_EFULL when what is free is needed to recover what is there already. */
 int rn_bdb_room(struct rn_bdb *b, struct runnel_err *err);
 

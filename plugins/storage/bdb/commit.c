@@ -233,7 +233,10 @@ void rn_bdb_commit_some(struct rn_bdb *b, struct rn_list *commits, bool alone) {
     struct rn_list *group = &b->flight.group;
     struct rn_request *guilty;
     struct runnel_err err;
-    if (rn_list_empty(commits) || rn_bdb_commits_wait(b) || write_first(b))
+    if (rn_list_empty(commits) || rn_bdb_commits_wait(b))
+        return;
+    rn_bdb_room_again(b);
+    if (write_first(b))
         return;
     take_group(commits, group);
     int rc = try_group(b, group, &guilty, &err);

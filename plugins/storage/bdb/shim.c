@@ -127,7 +127,8 @@ static bool note_write(int fd) {
         return false;
     }
     shim.left -= shim.left > 0;
-    if (what >= 0) {
+    /* A checkpoint writes its own lines of the log, on a thread, which no commit waits for. */
+    if (what >= 0 && syscall(SYS_gettid) == getpid()) {
         shim.dirty[what] = true;
         shim.dir_dirty = shim.dir_dirty || (unsigned)what > shim.newest;
         shim.newest = (unsigned)what > shim.newest ? (unsigned)what : shim.newest;
